@@ -1,0 +1,79 @@
+// Package api holds every key that other people's YAML and tools depend on:
+// labels, annotations, taints and condition types. It is the one place where
+// they are spelled, it holds constants only, and nothing in it may change
+// meaning once released. Who writes and reads each key, and its exact value,
+// is said beside it.
+package api
+
+// Opting in.
+const (
+	// OptInLabel on a pod or a namespace upstream asks Spillway to handle the
+	// pod. On a pod any value other than OptedIn opts out, also in a namespace
+	// that opted in.
+	OptInLabel = "virtual-pod"
+	// OptedIn is the only value of OptInLabel that opts in; case matters.
+	OptedIn = "true"
+	// OptedOut is the documented value of OptInLabel that opts out. Others opt
+	// out too, with an admission warning, because they look like a typo.
+	OptedOut = "false"
+)
+
+// The stash: scheduling fields as the pod's author wrote them.
+const (
+	// StashAnnotation on a pod, in both clusters, is the JSON of the scheduling
+	// fields that the downstream pod gets. The name and the shape are those that
+	// tensile-kube reads and writes.
+	StashAnnotation = "clusterSelector"
+	// StashMarkerAnnotation stands beside a stash that Spillway wrote itself:
+	// "v1:sha256:<hex of the StashAnnotation value>". A stash without it was
+	// supplied by a user or by a subset's patch.
+	StashMarkerAnnotation = "spillway.io/stash"
+)
+
+// Ownership marks: on every object Spillway creates downstream, and on nothing
+// else. What does not carry all of them is never updated, adopted or deleted.
+const (
+	// UpstreamLabel is the upstream cluster's id, the UID of its kube-system
+	// namespace.
+	UpstreamLabel = "spillway.io/upstream"
+	// VirtualNodeLabel is the name of the virtual node that created the object.
+	VirtualNodeLabel = "spillway.io/virtual-node"
+	// UpstreamUIDAnnotation is the UID of the upstream object it stands for.
+	UpstreamUIDAnnotation = "spillway.io/upstream-uid"
+)
+
+// The virtual node.
+const (
+	// NodeTypeLabel with the value NodeTypeVirtual is on every virtual node and
+	// on no other node; placement onto virtual nodes requires it.
+	NodeTypeLabel = "type"
+	// NodeTypeVirtual is the value of NodeTypeLabel on a virtual node.
+	NodeTypeVirtual = "virtual-kubelet"
+	// NodeRoleLabel with the value NodeRoleAgent is what virtual-kubelet nodes
+	// have always carried.
+	NodeRoleLabel = "kubernetes.io/role"
+	// NodeRoleAgent is the value of NodeRoleLabel on a virtual node.
+	NodeRoleAgent = "agent"
+	// ClusterIDLabel is set by operators to tell downstream clusters apart; it
+	// is a routing key by default.
+	ClusterIDLabel = "clusterID"
+	// ExcludeFromLoadBalancersLabel keeps cloud load balancers from sending
+	// traffic to a node that has no machine behind it.
+	ExcludeFromLoadBalancersLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
+	// ProviderTaintKey, with ProviderTaintValue and the effect NoSchedule, is
+	// the taint that keeps every pod off a virtual node that did not opt in.
+	ProviderTaintKey = "virtual-kubelet.io/provider"
+	// ProviderTaintValue is the value of the ProviderTaintKey taint.
+	ProviderTaintValue = "spillway"
+)
+
+// What an upstream pod says about its downstream pod.
+const (
+	// DownstreamNodeAnnotation on an upstream pod is the downstream node that
+	// runs it.
+	DownstreamNodeAnnotation = "spillway.io/downstream-node"
+	// DownstreamScheduledCondition on an upstream pod is the PodScheduled
+	// condition of its downstream pod. PodScheduled itself stays the upstream
+	// scheduler's word.
+	DownstreamScheduledCondition = "spillway.io/DownstreamScheduled"
+)
