@@ -1,0 +1,146 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	kjson "sigs.k8s.io/json"
+
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/mutate"
+)
+
+// NamespaceReader returns the labels of a namespace.
+type NamespaceReader interface {
+	NamespaceLabels(ctx context.Context, name string) (map[string]string, error)
+}
+
+// Handler answers admission requests for pods. It implements controller-runtime's
+// admission.Handler, and never panics: whatever goes wrong inside, a pod that is
+// not at fault is admitted as it is, with a warning.
+type Handler struct {
+	// Policy is the installation's choice for all pods.
+	Policy mutate.Policy
+	// Namespaces is asked for pods that carry no opt-in label themselves.
+	Namespaces NamespaceReader
+	// Metrics counts what was decided.
+	Metrics *Metrics
+}
+
+// verdict is an answer and what is to be told about it.
+type verdict struct {
+	outcome  outcome
+	reason   string
+	response admission.Response
+	err      error
+}
+
+// Handle answers one request.
+func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.Response {
+	started := time.Now()
+	v := h.judge(ctx, req)
+	h.Metrics.observe(v, time.Since(started))
+	v.log(logf.FromContext(ctx))
+	v.annotate()
+	return v.response
+}
+
+func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			v = failedOpen(fmt.Errorf("panic: %v\n%s", bug, debug.Stack()))
+		}
+	}()
+	if req.Resource.Resource != "pods" || req.Resource.Group != "" {
+		return skipped(mutate.NotAPod, nil)
+	}
+	if req.Operation != admissionv1.Create || req.SubResource != "" {
+		return skipped(mutate.NotCreated, nil)
+	}
+	pod := &corev1.Pod{}
+	unknown, err := kjson.UnmarshalStrict(req.Object.Raw, pod)
+	if err != nil {
+		return refused(http.StatusBadRequest, fmt.Errorf("cannot read the pod of the request: %w", err))
+	}
+	namespace, err := h.namespace(ctx, req, pod)
+	if err != nil {
+		return refused(http.StatusInternalServerError, err)
+	}
+	return answer(pod, mutate.Admit(mutate.Input{Pod: pod, Namespace: namespace, Create: true}, h.Policy), unknown)
+}
+
+// namespace gathers what the decision may depend on: labels of the namespace
+// count for pods without a label of their own only.
+func (h *Handler) namespace(ctx context.Context, req admission.Request, pod *corev1.Pod) (mutate.Namespace, error) {
+	namespace := mutate.Namespace{Name: req.Namespace}
+	if _, labelled := pod.Labels[api.OptInLabel]; labelled {
+		return namespace, nil
+	}
+	labels, err := h.Namespaces.NamespaceLabels(ctx, req.Namespace)
+	if err != nil {
+		return namespace, fmt.Errorf("cannot tell whether namespace %q opted in: %w", req.Namespace, err)
+	}
+	namespace.Labels = labels
+	return namespace, nil
+}
+
+// answer puts the core's outcome into the words of the admission API.
+func answer(before *corev1.Pod, out mutate.Outcome, unknown []error) verdict {
+	switch {
+	case out.Denied != nil:
+		return verdict{outcome: outcomeDenied, reason: "stash", response: admission.Denied(out.Denied.Error()).WithWarnings(out.Warnings...), err: out.Denied}
+	case out.Skipped != "":
+		return skipped(out.Skipped, out.Warnings)
+	}
+	operations, err := Patch(before, out.Pod)
+	if err != nil {
+		return failedOpen(err)
+	}
+	warnings := append(out.Warnings, lostFields(unknown)...)
+	if len(operations) == 0 {
+		return verdict{outcome: outcomeHandled, response: admission.Allowed("").WithWarnings(warnings...)}
+	}
+	return verdict{outcome: outcomeHandled, response: admission.Patched("", operations...).WithWarnings(warnings...)}
+}
+
+// lostFields warns of parts of the scheduling fields that this build does not
+// know, sent by a newer API server: they are not in the stash. Unknown fields
+// elsewhere stay in the pod, since no patch touches them.
+func lostFields(unknown []error) []string {
+	var names []string
+	for _, err := range unknown {
+		if text := err.Error(); strings.Contains(text, `"spec.affinity.`) || strings.Contains(text, `"spec.topologySpreadConstraints[`) || strings.Contains(text, `"spec.tolerations[`) {
+			names = append(names, text)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return []string{"this version of Spillway does not know, and cannot carry downstream: " + strings.Join(names, ", ")}
+}
+
+func skipped(reason mutate.Reason, warnings []string) verdict {
+	return verdict{outcome: outcomeSkipped, reason: string(reason), response: admission.Allowed("").WithWarnings(warnings...)}
+}
+
+// refused answers a request that cannot be judged. The pod is not created: to
+// admit it as it is could lose its constraints.
+func refused(code int32, err error) verdict {
+	return verdict{outcome: outcomeFailed, reason: "request", response: admission.Errored(code, err), err: err}
+}
+
+// failedOpen admits the pod as it is. Its constraints are all in place then, so
+// it runs where its author said, but on the upstream cluster's own nodes.
+func failedOpen(err error) verdict {
+	response := admission.Allowed("").WithWarnings("Spillway failed to handle the pod and left it as it is; its log says why")
+	return verdict{outcome: outcomeFailed, reason: "mutate", response: response, err: err}
+}

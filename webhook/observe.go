@@ -1,0 +1,80 @@
+package webhook
+
+import (
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// outcome is what became of a request, as metrics, logs and the audit log name
+// it.
+type outcome string
+
+const (
+	outcomeHandled outcome = "handled"
+	outcomeSkipped outcome = "skipped"
+	outcomeDenied  outcome = "denied"
+	// outcomeFailed: Spillway itself could not do its part.
+	outcomeFailed outcome = "failed"
+)
+
+// Metrics are the webhook's own metrics.
+//
+//	spillway_admissions_total{outcome,reason}  admissions, by what became of them
+//	spillway_admission_duration_seconds        time from the decoded request to the answer
+//
+// The reason is empty for handled pods, a mutate.Reason for skipped ones, "stash"
+// for denied ones, and the failed step otherwise: at most 20 series in all.
+type Metrics struct {
+	admissions *prometheus.CounterVec
+	duration   prometheus.Histogram
+}
+
+// NewMetrics registers the metrics. It fails when they are registered already.
+func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		admissions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spillway_admissions_total",
+			Help: "Pod admissions, by outcome (handled, skipped, denied, failed) and reason.",
+		}, []string{"outcome", "reason"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "spillway_admission_duration_seconds",
+			Help:    "Seconds from the decoded admission request to its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 10),
+		}),
+	}
+	for _, c := range []prometheus.Collector{m.admissions, m.duration} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *Metrics) observe(v verdict, took time.Duration) {
+	m.admissions.WithLabelValues(string(v.outcome), v.reason).Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+// log tells of every decision at verbosity 1, and always of those that somebody
+// has to act on. The logger already names the request; pods are never printed.
+func (v verdict) log(log logr.Logger) {
+	switch v.outcome {
+	case outcomeFailed:
+		log.Error(v.err, "Admission failed", "reason", v.reason)
+	case outcomeDenied:
+		log.Info("Pod denied", "reason", v.reason, "error", v.err.Error())
+	case outcomeHandled, outcomeSkipped:
+		log.V(1).Info("Pod admitted", "outcome", v.outcome, "reason", v.reason, "patchOperations", len(v.response.Patches))
+	}
+}
+
+// annotate leaves the decision in the API server's audit log.
+func (v *verdict) annotate() {
+	decision := string(v.outcome)
+	if v.reason != "" {
+		decision += ": " + v.reason
+	}
+	v.response.AuditAnnotations = map[string]string{"decision": decision}
+}

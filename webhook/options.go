@@ -1,0 +1,107 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/mutate"
+)
+
+// Options configure Run. Fields without a default must be set.
+type Options struct {
+	// Upstream is how to reach the cluster whose pods are admitted.
+	Upstream *rest.Config
+	// Policy is the installation's choice for all pods.
+	Policy mutate.Policy
+
+	// BindAddress is the address to serve on; empty means every address.
+	BindAddress string
+	// Port is the port to serve on.
+	Port int
+	// CertDir holds tls.crt and tls.key, which are read again when they change.
+	CertDir string
+	// HealthAddress serves /healthz and /readyz over HTTP; "0" turns it off.
+	HealthAddress string
+	// MetricsAddress serves /metrics over HTTP; "0" turns it off.
+	MetricsAddress string
+	// Metrics is where the metrics are registered.
+	Metrics prometheus.Registerer
+	// DrainDelay is how long requests are still taken after the process was
+	// told to stop and is no longer ready: as long as it takes until nobody
+	// sends any. Zero stops at once; requests under way are always finished.
+	DrainDelay time.Duration
+
+	// Register, if set, has the process write its MutatingWebhookConfiguration
+	// as soon as it is ready to serve.
+	Register *Registration
+}
+
+// Registration says how API servers reach the webhook.
+type Registration struct {
+	// Name of the MutatingWebhookConfiguration. API servers call webhooks in
+	// the order of these names.
+	Name string
+	// URL of the server, without a path. It excludes Service.
+	URL string
+	// Service is the namespace and name of a Service that leads to the server.
+	Service ServiceReference
+	// CABundle is the PEM of the CAs that may have signed the serving
+	// certificate.
+	CABundle []byte
+	// FailurePolicy says what becomes of opted-in pods while no webhook answers:
+	// Fail refuses them, Ignore lets them through unhandled.
+	FailurePolicy admissionregistrationv1.FailurePolicyType
+}
+
+// ServiceReference names a Service and its port.
+type ServiceReference struct {
+	Namespace, Name string
+	Port            int32
+}
+
+// Validate names every option that cannot work.
+func (o Options) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Upstream != nil, "upstream cluster: no configuration")
+	check(o.Port > 0 && o.Port < 1<<16, "port %d: not between 1 and 65535", o.Port)
+	check(o.CertDir != "", "certificate directory: none given")
+	check(o.DrainDelay >= 0, "drain delay %s: negative", o.DrainDelay)
+	check(slices.Contains(o.Policy.RoutingKeys, api.NodeTypeLabel), "routing keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
+	if o.Register != nil {
+		errs = append(errs, o.Register.validate())
+	}
+	return errors.Join(errs...)
+}
+
+func (r Registration) validate() error {
+	var errs []error
+	if r.Name == "" {
+		errs = append(errs, errors.New("registration: no name given"))
+	}
+	if len(r.CABundle) == 0 {
+		errs = append(errs, errors.New("registration: no CA given"))
+	}
+	if (r.URL == "") == (r.Service.Name == "") {
+		errs = append(errs, errors.New("registration: give either a URL or a service"))
+	}
+	if u, err := url.Parse(r.URL); r.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		errs = append(errs, fmt.Errorf("registration: URL %q is not of the form https://host:port", r.URL))
+	}
+	if r.FailurePolicy != admissionregistrationv1.Fail && r.FailurePolicy != admissionregistrationv1.Ignore {
+		errs = append(errs, fmt.Errorf("registration: failure policy %q is neither Fail nor Ignore", r.FailurePolicy))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,105 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	admissionregistrationv1ac "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/mutate"
+)
+
+// Path is where the server answers for pods.
+const Path = "/mutate-pods"
+
+// admissionTimeoutSeconds is how long an API server waits for an answer. A slow
+// answer holds up the user's request, so it is well below the default of 10.
+const admissionTimeoutSeconds = 5
+
+// configuration describes the webhook to API servers. Two entries with disjoint
+// selectors ask it about just those pods that may opt in: those that carry the
+// label themselves, and those without it in a namespace that carries it. The
+// first takes every value but "false", so that a misspelt one is answered with a
+// warning.
+func configuration(r Registration, ownNamespace string) *admissionregistrationv1ac.MutatingWebhookConfigurationApplyConfiguration {
+	excluded := mutate.SystemNamespaces()
+	if ownNamespace != "" {
+		excluded = append(excluded, ownNamespace)
+	}
+	notExcluded := requirement(corev1.LabelMetadataName, metav1.LabelSelectorOpNotIn, excluded...)
+
+	byPod := entry("labelled-pods.spillway.io", r).
+		WithNamespaceSelector(metav1ac.LabelSelector().WithMatchExpressions(notExcluded)).
+		WithObjectSelector(metav1ac.LabelSelector().WithMatchExpressions(
+			requirement(api.OptInLabel, metav1.LabelSelectorOpExists),
+			requirement(api.OptInLabel, metav1.LabelSelectorOpNotIn, api.OptedOut)))
+	byNamespace := entry("labelled-namespaces.spillway.io", r).
+		WithNamespaceSelector(metav1ac.LabelSelector().
+			WithMatchLabels(map[string]string{api.OptInLabel: api.OptedIn}).WithMatchExpressions(notExcluded)).
+		WithObjectSelector(metav1ac.LabelSelector().WithMatchExpressions(
+			requirement(api.OptInLabel, metav1.LabelSelectorOpDoesNotExist)))
+
+	return admissionregistrationv1ac.MutatingWebhookConfiguration(r.Name).WithWebhooks(byPod, byNamespace)
+}
+
+func requirement(key string, operator metav1.LabelSelectorOperator, values ...string) *metav1ac.LabelSelectorRequirementApplyConfiguration {
+	return metav1ac.LabelSelectorRequirement().WithKey(key).WithOperator(operator).WithValues(values...)
+}
+
+func entry(name string, r Registration) *admissionregistrationv1ac.MutatingWebhookApplyConfiguration {
+	return admissionregistrationv1ac.MutatingWebhook().
+		WithName(name).
+		WithClientConfig(clientConfig(r)).
+		WithRules(admissionregistrationv1ac.RuleWithOperations().
+			WithOperations(admissionregistrationv1.Create).
+			WithAPIGroups(corev1.GroupName).WithAPIVersions("v1").WithResources("pods").
+			WithScope(admissionregistrationv1.NamespacedScope)).
+		WithFailurePolicy(r.FailurePolicy).
+		WithMatchPolicy(admissionregistrationv1.Equivalent).
+		WithReinvocationPolicy(admissionregistrationv1.IfNeededReinvocationPolicy).
+		WithSideEffects(admissionregistrationv1.SideEffectClassNone).
+		WithTimeoutSeconds(admissionTimeoutSeconds).
+		WithAdmissionReviewVersions("v1")
+}
+
+func clientConfig(r Registration) *admissionregistrationv1ac.WebhookClientConfigApplyConfiguration {
+	config := admissionregistrationv1ac.WebhookClientConfig().WithCABundle(r.CABundle...)
+	if r.URL != "" {
+		return config.WithURL(strings.TrimSuffix(r.URL, "/") + Path)
+	}
+	return config.WithService(admissionregistrationv1ac.ServiceReference().
+		WithNamespace(r.Service.Namespace).WithName(r.Service.Name).WithPort(r.Service.Port).WithPath(Path))
+}
+
+// register writes the configuration, and tries again until it succeeds or ctx
+// ends: without it no pod is handled.
+func register(ctx context.Context, upstream client.Client, r Registration, ownNamespace string) error {
+	log := logf.FromContext(ctx)
+	config := configuration(r, ownNamespace)
+	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 10, Cap: 10 * time.Second}
+	err := backoff.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if err := upstream.Apply(ctx, config, client.FieldOwner("spillway-webhook"), client.ForceOwnership); err != nil {
+			log.Error(err, "Cannot register the webhook yet", "configuration", r.Name)
+			return false, nil
+		}
+		log.Info("Registered the webhook", "configuration", r.Name)
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot register the webhook: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+)
+
+// Run serves the webhook until ctx ends, then drains: it stops being ready,
+// keeps answering for DrainDelay, finishes what is under way, and returns.
+func Run(ctx context.Context, opts Options) error {
+	if err := opts.Validate(); err != nil {
+		return fmt.Errorf("cannot run the webhook: %w", err)
+	}
+	metrics, err := NewMetrics(opts.Metrics)
+	if err != nil {
+		return fmt.Errorf("cannot register the webhook's metrics: %w", err)
+	}
+	server := ctrlwebhook.NewServer(ctrlwebhook.Options{
+		Host:    opts.BindAddress,
+		Port:    opts.Port,
+		CertDir: opts.CertDir,
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
+	})
+	mgr, err := newManager(opts, server)
+	if err != nil {
+		return fmt.Errorf("cannot set up the webhook: %w", err)
+	}
+	server.Register(Path, &admission.Webhook{Handler: &Handler{
+		Policy:     opts.Policy,
+		Namespaces: namespaces{cache: mgr.GetCache(), live: mgr.GetAPIReader()},
+		Metrics:    metrics,
+	}})
+	if err := addChecks(ctx, mgr, server); err != nil {
+		return err
+	}
+	if opts.Register != nil {
+		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			return register(logf.IntoContext(ctx, mgr.GetLogger()), mgr.GetClient(), *opts.Register, opts.Policy.OwnNamespace)
+		}))
+		if err != nil {
+			return fmt.Errorf("cannot schedule the registration: %w", err)
+		}
+	}
+
+	serving, stop := drain(ctx, opts.DrainDelay)
+	defer stop()
+	return mgr.Start(serving)
+}
+
+func newManager(opts Options, server ctrlwebhook.Server) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return manager.New(opts.Upstream, manager.Options{
+		Scheme:                 scheme,
+		WebhookServer:          server,
+		HealthProbeBindAddress: opts.HealthAddress,
+		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+	})
+}
+
+// addChecks makes the process ready from the moment on which it can answer
+// rightly, with caches filled and the server listening, to the moment on which
+// it is told to stop.
+func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Server) error {
+	if _, err := mgr.GetCache().GetInformer(ctx, namespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
+		return fmt.Errorf("cannot watch namespaces: %w", err)
+	}
+	cachesSynced := func(r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), 100*time.Millisecond)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("caches are not filled yet")
+		}
+		return nil
+	}
+	notDraining := func(*http.Request) error {
+		if ctx.Err() != nil {
+			return errors.New("stopping")
+		}
+		return nil
+	}
+	for name, check := range map[string]healthz.Checker{"caches": cachesSynced, "server": server.StartedChecker(), "draining": notDraining} {
+		if err := mgr.AddReadyzCheck(name, check); err != nil {
+			return fmt.Errorf("cannot add the readiness check %q: %w", name, err)
+		}
+	}
+	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
+		return fmt.Errorf("cannot add the liveness check: %w", err)
+	}
+	return nil
+}
+
+// drain returns a context that outlives ctx by delay, so that requests sent
+// while the news of its end spreads are still answered. The caller must call
+// stop when it is done.
+func drain(ctx context.Context, delay time.Duration) (serving context.Context, stop context.CancelFunc) {
+	serving, stop = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-serving.Done():
+		}
+		stop()
+	})
+	return serving, stop
+}
