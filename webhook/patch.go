@@ -1,13 +1,9 @@
 package webhook
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
-	"strconv"
-	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -43,22 +39,7 @@ func Patch(before, after *corev1.Pod) ([]jsonpatch.Operation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot compare the admitted pod with that of the request: %w", err)
 	}
-	slices.SortStableFunc(operations, func(a, b jsonpatch.Operation) int { return cmp.Compare(list(a.Path), list(b.Path)) })
-	return operations, nil
-}
-
-// list returns the path of an operation up to the first list it goes through.
-// The library emits operations in the random order of maps; sorted by this they
-// come in one order only, and those on one list, which depend on each other, stay
-// in sequence.
-func list(path string) string {
-	parts := strings.Split(path, "/")
-	for i, part := range parts {
-		if _, err := strconv.Atoi(part); err == nil {
-			return strings.Join(parts[:i], "/")
-		}
-	}
-	return path
+	return inOrder(operations), nil
 }
 
 // keepChanged copies to left and right those fields in which before and after

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	admissionregistrationv1ac "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
-
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/mutate"
@@ -26,6 +25,9 @@ const Path = "/mutate-pods"
 // admissionTimeoutSeconds is how long an API server waits for an answer. A slow
 // answer holds up the user's request, so it is well below the default of 10.
 const admissionTimeoutSeconds = 5
+
+// registerTimeout is how long one attempt to register may take.
+const registerTimeout = 10 * time.Second
 
 // configuration describes the webhook to API servers. Two entries with disjoint
 // selectors ask it about just those pods that may opt in: those that carry the
@@ -82,14 +84,19 @@ func clientConfig(r Registration) *admissionregistrationv1ac.WebhookClientConfig
 		WithNamespace(r.Service.Namespace).WithName(r.Service.Name).WithPort(r.Service.Port).WithPath(Path))
 }
 
-// register writes the configuration, and tries again until it succeeds or ctx
-// ends: without it no pod is handled.
-func register(ctx context.Context, upstream client.Client, r Registration, ownNamespace string) error {
+// register writes the configuration once the server listens, and tries again
+// until it succeeds or ctx ends: without it no pod is handled.
+func register(ctx context.Context, upstream client.Client, listening healthz.Checker, r Registration, ownNamespace string) {
 	log := logf.FromContext(ctx)
 	config := configuration(r, ownNamespace)
-	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 10, Cap: 10 * time.Second}
-	err := backoff.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	backoff := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 2, Steps: 10, Cap: 10 * time.Second}
+	// The only error is that of ctx, which says that the process stops.
+	_ = backoff.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) {
+		if err := listening(nil); err != nil {
+			log.V(1).Info("Not registered yet", "cause", err.Error())
+			return false, nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, registerTimeout)
 		defer cancel()
 		if err := upstream.Apply(ctx, config, client.FieldOwner("spillway-webhook"), client.ForceOwnership); err != nil {
 			log.Error(err, "Cannot register the webhook yet", "configuration", r.Name)
@@ -98,8 +105,4 @@ func register(ctx context.Context, upstream client.Client, r Registration, ownNa
 		log.Info("Registered the webhook", "configuration", r.Name)
 		return true, nil
 	})
-	if err != nil {
-		return fmt.Errorf("cannot register the webhook: %w", err)
-	}
-	return nil
 }

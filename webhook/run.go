@@ -29,16 +29,11 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("cannot register the webhook's metrics: %w", err)
 	}
-	server := ctrlwebhook.NewServer(ctrlwebhook.Options{
-		Host:    opts.BindAddress,
-		Port:    opts.Port,
-		CertDir: opts.CertDir,
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
-	})
-	mgr, err := newManager(opts, server)
+	mgr, err := newManager(opts)
 	if err != nil {
 		return fmt.Errorf("cannot set up the webhook: %w", err)
 	}
+	server := mgr.GetWebhookServer()
 	server.Register(Path, &admission.Webhook{Handler: &Handler{
 		Policy:     opts.Policy,
 		Namespaces: namespaces{cache: mgr.GetCache(), live: mgr.GetAPIReader()},
@@ -48,11 +43,8 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	if opts.Register != nil {
-		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-			return register(logf.IntoContext(ctx, mgr.GetLogger()), mgr.GetClient(), *opts.Register, opts.Policy.OwnNamespace)
-		}))
-		if err != nil {
-			return fmt.Errorf("cannot schedule the registration: %w", err)
+		if err := addRegistration(mgr, server, opts); err != nil {
+			return err
 		}
 	}
 
@@ -61,14 +53,19 @@ func Run(ctx context.Context, opts Options) error {
 	return mgr.Start(serving)
 }
 
-func newManager(opts Options, server ctrlwebhook.Server) (manager.Manager, error) {
+func newManager(opts Options) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
 	return manager.New(opts.Upstream, manager.Options{
-		Scheme:                 scheme,
-		WebhookServer:          server,
+		Scheme: scheme,
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Host:    opts.BindAddress,
+			Port:    opts.Port,
+			CertDir: opts.CertDir,
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
+		}),
 		HealthProbeBindAddress: opts.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
 		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
@@ -103,6 +100,19 @@ func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Serv
 	}
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return fmt.Errorf("cannot add the liveness check: %w", err)
+	}
+	return nil
+}
+
+// addRegistration has API servers told of the webhook once it can answer them:
+// before that, their requests for opted-in pods would be refused.
+func addRegistration(mgr manager.Manager, server ctrlwebhook.Server, opts Options) error {
+	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		register(logf.IntoContext(ctx, mgr.GetLogger()), mgr.GetClient(), server.StartedChecker(), *opts.Register, opts.Policy.OwnNamespace)
+		return nil
+	}))
+	if err != nil {
+		return fmt.Errorf("cannot schedule the registration: %w", err)
 	}
 	return nil
 }
