@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,7 @@ func answer(before *corev1.Pod, out mutate.Outcome, unknown []error) verdict {
 	if err != nil {
 		return failedOpen(err)
 	}
-	warnings := append(out.Warnings, lostFields(unknown)...)
+	warnings := slices.Concat(out.Warnings, lostFields(unknown))
 	if len(operations) == 0 {
 		return verdict{outcome: outcomeHandled, response: admission.Allowed("").WithWarnings(warnings...)}
 	}

@@ -112,7 +112,7 @@ func TestHandler(t *testing.T) {
 			reason: "constraints are never lost in silence",
 			pod:    `{"metadata":{"labels":{"virtual-pod":"true"},"annotations":{"clusterSelector":"{"}},"spec":{}}`,
 			code:   403, metric: `outcome="denied",reason="stash"`,
-			message: `Spillway cannot admit the pod: annotation "clusterSelector" at offset 1: unexpected end of JSON input; give a JSON object with any of "nodeSelector", "affinity", "tolerations" and "topologySpreadConstraints" as in a pod's spec, or remove the annotation`,
+			message: `cannot admit the pod: annotation "clusterSelector" at offset 1: unexpected end of JSON input; give a JSON object with any of "nodeSelector", "affinity", "tolerations" and "topologySpreadConstraints" as in a pod's spec, or remove the annotation`,
 		},
 		"update": {
 			reason:  "decisions are made at creation",

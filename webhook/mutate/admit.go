@@ -148,5 +148,5 @@ func skip(in Input, reason Reason, warning string) Outcome {
 }
 
 func deny(in Input, err error) Outcome {
-	return Outcome{Pod: in.Pod, Denied: fmt.Errorf("Spillway cannot admit the pod: %w", err)}
+	return Outcome{Pod: in.Pod, Denied: fmt.Errorf("cannot admit the pod: %w", err)}
 }

@@ -160,8 +160,10 @@ func TestValidate(t *testing.T) {
 		"spread-when":             {stash.Fields{TopologySpreadConstraints: spread(func(c *corev1.TopologySpreadConstraint) { c.WhenUnsatisfiable = "" })}, "spec.topologySpreadConstraints[0].whenUnsatisfiable"},
 		"spread-min-domains":      {stash.Fields{TopologySpreadConstraints: spread(func(c *corev1.TopologySpreadConstraint) { c.MinDomains = &one })}, "spec.topologySpreadConstraints[0].minDomains"},
 		"spread-policy":           {stash.Fields{TopologySpreadConstraints: spread(func(c *corev1.TopologySpreadConstraint) { c.NodeTaintsPolicy = &never })}, "spec.topologySpreadConstraints[0].nodeTaintsPolicy"},
-		"spread-twice": {stash.Fields{TopologySpreadConstraints: append(spread(func(*corev1.TopologySpreadConstraint) {}), spread(func(*corev1.TopologySpreadConstraint) {})...)},
-			"spec.topologySpreadConstraints[1]"},
+		"spread-twice": {
+			stash.Fields{TopologySpreadConstraints: append(spread(func(*corev1.TopologySpreadConstraint) {}), spread(func(*corev1.TopologySpreadConstraint) {})...)},
+			"spec.topologySpreadConstraints[1]",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

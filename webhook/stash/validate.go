@@ -58,8 +58,7 @@ func fieldErrors(err error, path *field.Path) field.ErrorList {
 		return nil
 	}
 	causes := []error{err}
-	var aggregate utilerrors.Aggregate
-	if errors.As(err, &aggregate) {
+	if aggregate, ok := errors.AsType[utilerrors.Aggregate](err); ok {
 		causes = aggregate.Errors()
 	}
 	var errs field.ErrorList
