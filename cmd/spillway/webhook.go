@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/spillway-io/spillway/webhook"
+	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/stash"
+)
+
+type webhookFlags struct {
+	kubeconfig  string
+	verbosity   int
+	routingKeys []string
+	options     webhook.Options
+
+	register      bool
+	registration  webhook.Registration
+	caFile        string
+	failurePolicy string
+}
+
+func newWebhookCommand() *cobra.Command {
+	var f webhookFlags
+	cmd := &cobra.Command{
+		Use:   "webhook",
+		Short: "Serve the mutating admission webhook for pods",
+		Long: `Serve the mutating admission webhook for pods that opted in: it saves their
+scheduling constraints in an annotation and sends them to the virtual nodes.
+
+It serves over TLS with tls.crt and tls.key of --cert-dir, and is ready as soon
+as its caches are filled. With --register it writes its own
+MutatingWebhookConfiguration.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			setUpLogging(f.verbosity)
+			opts, err := f.complete()
+			if err != nil {
+				return err
+			}
+			return webhook.Run(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster; empty: the cluster this runs in")
+	flags.IntVarP(&f.verbosity, "verbosity", "v", 0, "log more: 1 tells of every admission")
+	flags.StringVar(&f.options.BindAddress, "bind-address", "", "address to serve on; empty: every address")
+	flags.IntVar(&f.options.Port, "port", 9443, "port to serve on")
+	flags.StringVar(&f.options.CertDir, "cert-dir", "", "directory with tls.crt and tls.key (required)")
+	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
+	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
+	flags.DurationVar(&f.options.DrainDelay, "drain-delay", 5*time.Second, "how long to keep answering after being told to stop")
+	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream")
+	flags.StringVar(&f.options.Policy.OwnNamespace, "namespace", "spillway-system", "namespace Spillway runs in; its pods are never handled")
+	flags.BoolVar(&f.register, "register", false, "write the MutatingWebhookConfiguration when ready")
+	flags.StringVar(&f.registration.Name, "register-name", "spillway", "name of the MutatingWebhookConfiguration")
+	flags.StringVar(&f.registration.URL, "register-url", "", "https://host:port under which the upstream API servers reach this process")
+	flags.StringVar(&f.registration.Service.Name, "register-service", "", "Service in --namespace through which they do, instead of a URL")
+	flags.Int32Var(&f.registration.Service.Port, "register-service-port", 443, "port of that Service")
+	flags.StringVar(&f.caFile, "ca-file", "", "PEM file of the CAs of the serving certificate")
+	flags.StringVar(&f.failurePolicy, "failure-policy", string(admissionregistrationv1.Fail), "what becomes of opted-in pods while no webhook answers: Fail or Ignore")
+	return cmd
+}
+
+func (f webhookFlags) complete() (webhook.Options, error) {
+	opts := f.options
+	upstream, err := loadConfig(f.kubeconfig)
+	if err != nil {
+		return opts, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	opts.Upstream = upstream
+	opts.Metrics = ctrlmetrics.Registry
+	opts.Policy = mutate.Policy{RoutingKeys: f.routingKeys, OwnNamespace: opts.Policy.OwnNamespace}
+	if !f.register {
+		return opts, nil
+	}
+	registration := f.registration
+	registration.FailurePolicy = admissionregistrationv1.FailurePolicyType(f.failurePolicy)
+	if registration.Service.Name != "" {
+		registration.Service.Namespace = opts.Policy.OwnNamespace
+	}
+	if registration.CABundle, err = os.ReadFile(f.caFile); err != nil {
+		return opts, fmt.Errorf("--ca-file: %w", err)
+	}
+	opts.Register = &registration
+	return opts, nil
+}
+
+// loadConfig reads a kubeconfig; an empty path means the cluster that this
+// process runs in.
+func loadConfig(path string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the cluster configuration: %w", err)
+	}
+	// API servers protect themselves (API Priority and Fairness); a second brake
+	// here would only slow down bursts.
+	config.QPS = -1
+	config.UserAgent = "spillway/" + buildVersion()
+	return config, nil
+}

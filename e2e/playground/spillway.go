@@ -1,0 +1,257 @@
+package playground
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/api"
+)
+
+// spillwayNamespace is where spillway keeps what is its own.
+const spillwayNamespace = "spillway-system"
+
+// Endpoints are where a spillway process answers, the same over restarts; its
+// ports are its own until the upstream cluster is stopped.
+type Endpoints struct {
+	// Health and Metrics are base URLs; add /readyz, /healthz, /metrics.
+	Health, Metrics string
+
+	health, metrics string
+}
+
+func (e *Endpoints) take(ports *Ports) error {
+	var err error
+	if e.health, err = ports.TakeAddress(); err != nil {
+		return err
+	}
+	if e.metrics, err = ports.TakeAddress(); err != nil {
+		return err
+	}
+	e.Health, e.Metrics = "http://"+e.health, "http://"+e.metrics
+	return nil
+}
+
+// WebhookOptions describe a webhook process. Binary and Upstream must be set.
+type WebhookOptions struct {
+	// Binary is the path of spillway.
+	Binary string
+	// Upstream is the cluster whose pods it admits.
+	Upstream *Cluster
+	// Name tells several of them apart; the default is "webhook". Its files are
+	// in a folder of that name below the cluster's.
+	Name string
+	// FailurePolicy is "Fail" or "Ignore"; the default is "Fail".
+	FailurePolicy string
+	// ExtraArgs are added to its arguments.
+	ExtraArgs []string
+}
+
+// Webhook is a running `spillway webhook`.
+type Webhook struct {
+	*Process
+	Endpoints
+
+	upstream *Cluster
+}
+
+// StartWebhook starts `spillway webhook` as a user who may do what
+// roles/webhook.yaml says, lets it register itself, and waits until the API
+// server asks it.
+func StartWebhook(ctx context.Context, o WebhookOptions) (*Webhook, error) {
+	if o.Name == "" {
+		o.Name = "webhook"
+	}
+	if o.FailurePolicy == "" {
+		o.FailurePolicy = "Fail"
+	}
+	w := &Webhook{upstream: o.Upstream}
+	args, dir, err := w.prepare(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare the webhook: %w", err)
+	}
+	if w.Process, err = StartProcess(o.Name, dir, o.Binary, append(args, o.ExtraArgs...)...); err != nil {
+		return nil, err
+	}
+	return w, stopUnless(ctx, w.Process, w.WaitReady(ctx))
+}
+
+func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string, dir string, err error) {
+	dir = filepath.Join(o.Upstream.dir, o.Name)
+	certs := filepath.Join(dir, "certs")
+	port, err := o.Upstream.reserved.Take()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := w.take(&o.Upstream.reserved); err != nil {
+		return nil, "", err
+	}
+	if err := o.Upstream.Apply(ctx, webhookRoles); err != nil {
+		return nil, "", err
+	}
+	kubeconfig, err := o.Upstream.Kubeconfig("spillway-"+o.Name, webhookGroup)
+	if err != nil {
+		return nil, "", err
+	}
+	return []string{
+		"webhook",
+		"--kubeconfig=" + kubeconfig,
+		"--namespace=" + spillwayNamespace,
+		"--bind-address=127.0.0.1",
+		"--port=" + strconv.Itoa(port),
+		"--cert-dir=" + certs,
+		"--health-address=" + w.health,
+		"--metrics-address=" + w.metrics,
+		"--register",
+		"--register-url=https://" + loopback(port),
+		"--ca-file=" + filepath.Join(certs, "ca.crt"),
+		"--failure-policy=" + o.FailurePolicy,
+		"--drain-delay=0s",
+	}, dir, ServingCert(certs, "127.0.0.1")
+}
+
+// WaitReady waits until the webhook is ready and the API server, which learns
+// of its registration a little later, has a pod admitted by it.
+func (w *Webhook) WaitReady(ctx context.Context) error {
+	return eventuallyAlive(ctx, w.Process, w.Name()+" admits pods", func(ctx context.Context) error {
+		if _, err := get(ctx, http.DefaultClient, w.Health+"/readyz"); err != nil {
+			return err
+		}
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "ready-", Labels: map[string]string{api.OptInLabel: api.OptedIn}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "none", Image: "none"}}},
+		}
+		admitted, err := w.upstream.client.CoreV1().Pods(corev1.NamespaceDefault).
+			Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err != nil {
+			return err
+		}
+		for _, toleration := range admitted.Spec.Tolerations {
+			if toleration.Key == api.ProviderTaintKey {
+				return nil
+			}
+		}
+		return errors.New("the API server does not ask it yet")
+	})
+}
+
+// VirtualNodeOptions describe a virtual node. All but Labels, PodWorkers,
+// Replica and ExtraArgs must be set.
+type VirtualNodeOptions struct {
+	// Binary is the path of spillway.
+	Binary string
+	// Name is the name of the Node object upstream.
+	Name string
+	// Upstream and Downstream are the clusters it connects.
+	Upstream, Downstream *Cluster
+	// Labels are put on the Node object beside the virtual node's own.
+	Labels map[string]string
+	// PodWorkers is how many pods are worked on at once; 0 leaves it to spillway.
+	PodWorkers int
+	// Replica tells several processes for one virtual node apart, of which one
+	// is elected to lead; empty if there is only one.
+	Replica string
+	// ExtraArgs are added to its arguments.
+	ExtraArgs []string
+}
+
+// VirtualNode is a running `spillway node`.
+type VirtualNode struct {
+	*Process
+	Endpoints
+
+	node     string
+	upstream *Cluster
+}
+
+// StartVirtualNode starts `spillway node` as users who may do what
+// roles/node-upstream.yaml and roles/node-downstream.yaml say, and waits until
+// its node takes pods.
+func StartVirtualNode(ctx context.Context, o VirtualNodeOptions) (*VirtualNode, error) {
+	v := &VirtualNode{node: o.Name, upstream: o.Upstream}
+	args, err := v.prepare(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare virtual node %s: %w", o.Name, err)
+	}
+	process := strings.TrimSuffix(o.Name+"-"+o.Replica, "-")
+	if v.Process, err = StartProcess(process, filepath.Join(o.Upstream.dir, process), o.Binary, append(args, o.ExtraArgs...)...); err != nil {
+		return nil, err
+	}
+	return v, stopUnless(ctx, v.Process, v.WaitReady(ctx))
+}
+
+func (v *VirtualNode) prepare(ctx context.Context, o VirtualNodeOptions) ([]string, error) {
+	if err := v.take(&o.Upstream.reserved); err != nil {
+		return nil, err
+	}
+	if err := o.Upstream.Apply(ctx, nodeUpstreamRoles); err != nil {
+		return nil, err
+	}
+	if err := o.Downstream.Apply(ctx, nodeDownstreamRoles); err != nil {
+		return nil, err
+	}
+	upstream, err := o.Upstream.Kubeconfig("spillway-node-"+o.Name, nodeGroup)
+	if err != nil {
+		return nil, err
+	}
+	downstream, err := o.Downstream.Kubeconfig("spillway-node-"+o.Name, nodeGroup)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"node",
+		"--name=" + o.Name,
+		"--kubeconfig=" + upstream,
+		"--downstream-kubeconfig=" + downstream,
+		"--internal-ip=127.0.0.1",
+		"--leader-elect=true",
+		"--leader-elect-namespace=" + spillwayNamespace,
+		"--health-address=" + v.health,
+		"--metrics-address=" + v.metrics,
+	}
+	if len(o.Labels) > 0 {
+		var labels []string
+		for _, key := range slices.Sorted(maps.Keys(o.Labels)) {
+			labels = append(labels, key+"="+o.Labels[key])
+		}
+		args = append(args, "--node-labels="+strings.Join(labels, ","))
+	}
+	if o.PodWorkers > 0 {
+		args = append(args, "--pod-workers="+strconv.Itoa(o.PodWorkers))
+	}
+	return args, nil
+}
+
+// WaitReady waits until the process says it is ready and pods can be scheduled
+// to its node.
+func (v *VirtualNode) WaitReady(ctx context.Context) error {
+	return eventuallyAlive(ctx, v.Process, "virtual node "+v.node+" takes pods", func(ctx context.Context) error {
+		if _, err := get(ctx, http.DefaultClient, v.Health+"/readyz"); err != nil {
+			return err
+		}
+		node, err := v.upstream.client.CoreV1().Nodes().Get(ctx, v.node, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		return schedulable(node)
+	})
+}
+
+// stopUnless ends p if err says that starting it was in vain.
+func stopUnless(ctx context.Context, p *Process, err error) error {
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), politely)
+	defer cancel()
+	return errors.Join(err, p.Stop(ctx))
+}

@@ -1,0 +1,115 @@
+package playground
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/e2e/binaries"
+)
+
+func TestSpillway(t *testing.T) {
+	ctx := deadline(t)
+	binary, err := binaries.Spillway(ctx, binaries.Options{Out: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, down := options(t, "upstream"), options(t, "downstream")
+	down.Nodes = []*corev1.Node{FakeNode("ssd", Label("disktype", "ssd")), FakeNode("hdd")}
+	clusters, err := StartAll(ctx, up, down)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstream, downstream := clusters[0], clusters[1]
+	t.Cleanup(func() {
+		if err := StopAll(context.WithoutCancel(ctx), clusters...); err != nil {
+			t.Error(err)
+		}
+	})
+	webhook, err := StartWebhook(ctx, WebhookOptions{Binary: binary, Upstream: upstream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAtEnd(t, webhook.Process)
+	node, err := StartVirtualNode(ctx, VirtualNodeOptions{
+		Binary: binary, Name: "east", Upstream: upstream, Downstream: downstream,
+		Labels: map[string]string{"clusterID": "east", "example.com/tier": "overflow"}, PodWorkers: 4,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAtEnd(t, node.Process)
+
+	t.Run("the node has its labels", func(t *testing.T) {
+		got, err := upstream.Client().CoreV1().Nodes().Get(ctx, "east", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]string{"clusterID": "east", "example.com/tier": "overflow"} {
+			if got.Labels[key] != want {
+				t.Errorf("label %s is %q, want %q", key, got.Labels[key], want)
+			}
+		}
+	})
+	t.Run("both answer", func(t *testing.T) {
+		for _, url := range []string{webhook.Metrics + "/metrics", node.Metrics + "/metrics", webhook.Health + "/healthz", node.Health + "/healthz"} {
+			if _, err := get(ctx, http.DefaultClient, url); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("both work again after they were killed", func(t *testing.T) {
+		if err := errors.Join(webhook.Kill(), node.Kill(), webhook.Start(), node.Start()); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(webhook.WaitReady(ctx), node.WaitReady(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		if err := upstream.CreateNamespace(ctx, "overflowing", map[string]string{"virtual-pod": "true"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := upstream.Kubectl(ctx, pickyDeployment, "apply", "--namespace=overflowing", "-f", "-"); err != nil {
+			t.Fatal(err)
+		}
+		waitRunningOn(ctx, t, upstream, "overflowing", 3, "east")
+		waitRunningOn(ctx, t, downstream, "overflowing", 3, "ssd")
+	})
+	t.Run("they may do no more than they need", func(t *testing.T) {
+		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "list pods", "create pods", "delete namespaces")
+		forbidden(ctx, t, upstream, "spillway-node-east", nodeGroup, "get secrets", "create pods", "list namespaces", "delete nodes")
+		forbidden(ctx, t, downstream, "spillway-node-east", nodeGroup, "get secrets", "patch nodes", "delete namespaces", "create deployments")
+	})
+}
+
+func stopAtEnd(t *testing.T, p *Process) {
+	t.Helper()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), politely)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// forbidden makes sure that RBAC grants a user none of the actions, each a verb
+// and a resource.
+func forbidden(ctx context.Context, t *testing.T, c *Cluster, user, group string, actions ...string) {
+	t.Helper()
+	for _, action := range actions {
+		var verb, resource string
+		if _, err := fmt.Sscan(action, &verb, &resource); err != nil {
+			t.Fatal(err)
+		}
+		answer, _, err := c.Kubectl(ctx, "", "auth", "can-i", verb, resource, "--all-namespaces", "--as="+user, "--as-group="+group)
+		if err == nil {
+			t.Errorf("%s may %s in %s: %s", user, action, c.Name(), answer)
+		}
+	}
+}
