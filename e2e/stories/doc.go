@@ -1,0 +1,10 @@
+// Package stories tells, as tests against real control planes, what users see.
+// Each story is a handful of sentences; the words for them are in steps_test.go,
+// and main_test.go sets the stage that most of them share:
+//
+//	upstream ── virtual node east ──▶ downstream      the stage of all stories
+//	    └────── virtual node west ──▶ downstream      killed and started again
+//	    └────── virtual node south ─▶ remote          whose API server goes away
+//
+// A story that harms a process has one of its own.
+package stories

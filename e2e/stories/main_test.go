@@ -1,0 +1,142 @@
+package stories
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/spillway-io/spillway/e2e/binaries"
+	"github.com/spillway-io/spillway/e2e/playground"
+)
+
+const (
+	startTimeout = 2 * time.Minute
+	storyTimeout = 3 * time.Minute
+)
+
+// stage is what the stories share.
+type stage struct {
+	binaries             binaries.Paths
+	spillway             string
+	dir                  string
+	upstream, downstream *playground.Cluster
+}
+
+// shared is set by TestMain and only read afterwards.
+var shared stage //nolint:gochecknoglobals // TestMain has no other way to hand the clusters to the tests.
+
+func TestMain(m *testing.M) {
+	os.Exit(runOnStage(m))
+}
+
+func runOnStage(m *testing.M) (code int) {
+	dir, err := os.MkdirTemp("", "spillway-stories-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	stop, err := shared.set(dir)
+	defer func() {
+		if err := stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "cannot clear the stage:", err)
+			code = 1
+		}
+		if code != 0 {
+			fmt.Fprintln(os.Stderr, "logs are kept in", dir)
+		} else if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cannot set the stage:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// set builds and starts everything; stop must be called even after an error.
+func (s *stage) set(dir string) (stop func() error, err error) {
+	var stops []func() error
+	stop = func() error {
+		var errs []error
+		for _, stop := range slices.Backward(stops) {
+			errs = append(errs, stop())
+		}
+		return errors.Join(errs...)
+	}
+	s.dir = dir
+	// Building takes minutes the first time; the deadlines start after it.
+	if s.binaries, err = binaries.Components(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
+		return stop, err
+	}
+	if s.spillway, err = binaries.Spillway(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
+		return stop, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+
+	clusters, err := playground.StartAll(ctx,
+		playground.Options{Name: "upstream", Dir: dir, Binaries: s.binaries, Nodes: []*corev1.Node{
+			playground.FakeNode("own-1", playground.Zone("a")),
+			playground.FakeNode("own-2", playground.Zone("b")),
+		}},
+		playground.Options{Name: "downstream", Dir: dir, Binaries: s.binaries, Nodes: downstreamNodes()},
+	)
+	if err != nil {
+		return stop, err
+	}
+	s.upstream, s.downstream = clusters[0], clusters[1]
+	stops = append(stops, within(clusters[1].Stop), within(clusters[0].Stop))
+
+	webhook, err := playground.StartWebhook(ctx, playground.WebhookOptions{Binary: s.spillway, Upstream: s.upstream})
+	if err != nil {
+		return stop, err
+	}
+	stops = append(stops, within(webhook.Stop))
+	east, err := s.virtualNode(ctx, "east", s.downstream)
+	if err != nil {
+		return stop, err
+	}
+	stops = append(stops, within(east.Stop))
+	return stop, nil
+}
+
+// virtualNode starts a virtual node that pods can ask for by the routing key
+// clusterID.
+func (s *stage) virtualNode(ctx context.Context, name string, downstream *playground.Cluster) (*playground.VirtualNode, error) {
+	return playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
+		Binary: s.spillway, Name: name, Upstream: s.upstream, Downstream: downstream,
+		Labels: map[string]string{"clusterID": name},
+	})
+}
+
+// downstreamNodes are ten nodes with labels, zones and taints that no virtual
+// node has.
+func downstreamNodes() []*corev1.Node {
+	nodes := []*corev1.Node{
+		playground.FakeNode("batch-c", playground.Zone("c"), playground.Taint("dedicated", "batch", corev1.TaintEffectNoSchedule)),
+	}
+	for _, zone := range []string{"a", "b", "c"} {
+		nodes = append(nodes,
+			playground.FakeNode("ssd-"+zone, playground.Zone(zone), playground.Label("disktype", "ssd")),
+			playground.FakeNode("hdd-"+zone, playground.Zone(zone), playground.Label("disktype", "hdd")),
+			playground.FakeNode("spare-"+zone, playground.Zone(zone), playground.Label("disktype", "hdd")))
+	}
+	return nodes
+}
+
+// within gives a stop function its time.
+func within(stop func(context.Context) error) func() error {
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		return stop(ctx)
+	}
+}
