@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
+	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
@@ -113,4 +114,49 @@ func selects(spec corev1.PodSpec, node *corev1.Node) (bool, error) {
 
 func node(d dice) stash.VirtualNode {
 	return stash.VirtualNode{Name: "spillway", Labels: d.virtualNode(), RoutingKeys: stash.DefaultRoutingKeys()}
+}
+
+// lawSupplied: a stash that the user wrote is what downstream gets, to the
+// letter; upstream the pod keeps its own constraints and gains a virtual node's.
+func lawSupplied(d dice, pod *corev1.Pod) error {
+	supplied := stash.FieldsOf(&d.pod().Spec)
+	if pod.Annotations == nil {
+		pod.Annotations = map[string]string{}
+	}
+	pod.Annotations[api.StashAnnotation] = toJSON(supplied)
+	before := toJSON(pod)
+	admitted, err := admit(pod)
+	if err != nil {
+		return err
+	}
+	again, err := admit(admitted)
+	if err != nil {
+		return err
+	}
+	recovered, err := stash.Recover(admitted, node(d))
+	if err != nil {
+		return err
+	}
+	below := d.downstreamNode()
+	maps.Copy(below.Labels, d.virtualNode())
+	want, err := selects(pod.Spec, below)
+	if err != nil {
+		return err
+	}
+	got, err := selects(admitted.Spec, below)
+	switch {
+	case err != nil:
+		return err
+	case toJSON(pod) != before:
+		return fmt.Errorf("Admit changed its input: %s", cmp.Diff(before, toJSON(pod)))
+	case toJSON(again) != toJSON(admitted):
+		return fmt.Errorf("admitted again: %s", cmp.Diff(toJSON(admitted), toJSON(again)))
+	case !maps.Equal(admitted.Annotations, pod.Annotations):
+		return fmt.Errorf("annotations: %s", cmp.Diff(pod.Annotations, admitted.Annotations))
+	case toJSON(recovered) != toJSON(supplied):
+		return fmt.Errorf("-supplied +recovered: %s", cmp.Diff(toJSON(supplied), toJSON(recovered)))
+	case got != want:
+		return fmt.Errorf("node %v: selected %t, the author's constraints say %t", below.Labels, got, want)
+	}
+	return nil
 }

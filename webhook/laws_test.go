@@ -36,6 +36,7 @@ func TestLaws(t *testing.T) {
 		"L2-admitting-again-changes-nothing":   lawIdempotent,
 		"L2-others-in-between":                 lawOthersInBetween,
 		"L3-recover-gives-back-the-fields":     lawRecoverExact,
+		"L3-a-supplied-stash-is-verbatim":      lawSupplied,
 		"L3-up-and-down-together-select-alike": lawRoutingSplit,
 		"L4-patch-on-raw-json":                 lawPatchOnRaw,
 		"L5-not-opted-in":                      lawNotOptedIn,

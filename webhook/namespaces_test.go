@@ -1,0 +1,48 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// reader answers every Get with a namespace of these labels, or with an error.
+type reader struct {
+	client.Reader
+	optIn string
+	err   error
+}
+
+func (r reader) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	into.(*metav1.PartialObjectMetadata).Labels = map[string]string{"virtual-pod": r.optIn}
+	return r.err
+}
+
+// TestNamespaceLabels: a cache that lags behind must not decide that a namespace
+// did not opt in.
+func TestNamespaceLabels(t *testing.T) {
+	gone := errors.New("gone")
+	cases := map[string]struct {
+		reason      string
+		cache, live reader
+		want        string
+		err         error
+	}{
+		"cached":           {"what the cache says is enough to opt in", reader{optIn: "true"}, reader{err: gone}, "true", nil},
+		"labelled-just-so": {"the label is newer than the cache", reader{optIn: ""}, reader{optIn: "true"}, "true", nil},
+		"created-just-so":  {"the namespace is newer than the cache", reader{err: gone}, reader{optIn: "true"}, "true", nil},
+		"not-opted-in":     {"both agree", reader{optIn: "false"}, reader{optIn: "false"}, "false", nil},
+		"unknown":          {"nobody can tell, so nobody may guess", reader{optIn: "false"}, reader{err: gone}, "", gone},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			labels, err := namespaces{cache: tc.cache, live: tc.live}.NamespaceLabels(t.Context(), "team")
+			if labels["virtual-pod"] != tc.want || !errors.Is(err, tc.err) {
+				t.Errorf("%s: labels %v, error %v; want %q, %v", tc.reason, labels, err, tc.want, tc.err)
+			}
+		})
+	}
+}

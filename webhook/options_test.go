@@ -1,0 +1,51 @@
+package webhook_test
+
+import (
+	"strings"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/spillway-io/spillway/webhook"
+	"github.com/spillway-io/spillway/webhook/mutate"
+)
+
+// TestOptionsValidate: each mistake is named, all of them at once.
+func TestOptionsValidate(t *testing.T) {
+	cases := map[string]struct {
+		change func(*webhook.Options)
+		want   string
+	}{
+		"valid":                {func(*webhook.Options) {}, ""},
+		"no-cluster":           {func(o *webhook.Options) { o.Upstream = nil }, "upstream cluster"},
+		"port":                 {func(o *webhook.Options) { o.Port = 70000 }, "port 70000"},
+		"no-certificates":      {func(o *webhook.Options) { o.CertDir = "" }, "certificate directory"},
+		"negative-drain":       {func(o *webhook.Options) { o.DrainDelay = -1 }, "drain delay"},
+		"type-is-not-routing":  {func(o *webhook.Options) { o.Policy.RoutingKeys = []string{"clusterID"} }, `"type" must be among them`},
+		"neither-url-nor-svc":  {func(o *webhook.Options) { o.Register.URL = "" }, "either a URL or a service"},
+		"both-url-and-service": {func(o *webhook.Options) { o.Register.Service.Name = "webhook" }, "either a URL or a service"},
+		"plain-http":           {func(o *webhook.Options) { o.Register.URL = "http://127.0.0.1:1" }, "https://host:port"},
+		"no-ca":                {func(o *webhook.Options) { o.Register.CABundle = nil }, "no CA"},
+		"no-name":              {func(o *webhook.Options) { o.Register.Name = "" }, "no name"},
+		"failure-policy":       {func(o *webhook.Options) { o.Register.FailurePolicy = "fail" }, `failure policy "fail"`},
+		"two-mistakes":         {func(o *webhook.Options) { o.Port, o.CertDir = 0, "" }, "port 0: not between 1 and 65535\ncertificate directory"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			options := webhook.Options{
+				Upstream: &rest.Config{}, Port: 9443, CertDir: "certs",
+				Policy:   mutate.Policy{RoutingKeys: policy().RoutingKeys},
+				Register: &webhook.Registration{Name: "spillway", URL: "https://127.0.0.1:9443", CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail},
+			}
+			tc.change(&options)
+			err := options.Validate()
+			switch {
+			case tc.want == "" && err != nil:
+				t.Errorf("error %v, want none", err)
+			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+				t.Errorf("error %v, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
