@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/spillway-io/spillway/provider"
+	"github.com/spillway-io/spillway/webhook/stash"
+)
+
+type nodeFlags struct {
+	kubeconfig           string
+	downstreamKubeconfig string
+	verbosity            int
+	routingKeys          []string
+	options              provider.Options
+}
+
+func newNodeCommand() *cobra.Command {
+	var f nodeFlags
+	cmd := &cobra.Command{
+		Use:   "node",
+		Short: "Run the virtual node of one downstream cluster",
+		Long: `Run the virtual node of one downstream cluster: it registers a Node in the
+upstream cluster and runs the pods that are bound to it downstream, with the
+scheduling constraints their authors wrote.
+
+Nothing is installed downstream; a kubeconfig for it is enough. When the process
+ends, the Node and the pods stay as they are, and the next process takes over.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := setUpLogging(f.verbosity)
+			opts, err := f.complete()
+			if err != nil {
+				return err
+			}
+			return provider.Run(ctrllog.IntoContext(cmd.Context(), log), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.options.Name, "name", "", "name of the virtual node, at most 63 characters (required)")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster; empty: the cluster this runs in")
+	flags.StringVar(&f.downstreamKubeconfig, "downstream-kubeconfig", "", "kubeconfig of the downstream cluster (required)")
+	flags.IntVarP(&f.verbosity, "verbosity", "v", 0, "log more: 1 tells of every action on a pod")
+	flags.StringToStringVar(&f.options.Labels, "node-labels", nil, "further labels of the node, as k=v,...")
+	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream; as given to the webhook")
+	flags.StringVar(&f.options.InternalIP, "internal-ip", "127.0.0.1", "address of the node, and host address of its pods")
+	flags.IntVar(&f.options.Workers, "pod-workers", 20, "how many pods are worked on at a time")
+	flags.BoolVar(&f.options.LeaderElect, "leader-elect", true, "have all replicas but one wait")
+	flags.StringVar(&f.options.LeaderElectNamespace, "leader-elect-namespace", "spillway-system", "upstream namespace of the lease of the leader")
+	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
+	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
+	return cmd
+}
+
+func (f nodeFlags) complete() (provider.Options, error) {
+	opts := f.options
+	opts.RoutingKeys = f.routingKeys
+	opts.Version = buildVersion()
+	opts.Metrics = ctrlmetrics.Registry
+	var err error
+	if opts.Upstream, err = loadConfig(f.kubeconfig); err != nil {
+		return opts, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	if f.downstreamKubeconfig == "" {
+		return opts, errors.New("--downstream-kubeconfig: none given")
+	}
+	if opts.Downstream, err = loadConfig(f.downstreamKubeconfig); err != nil {
+		return opts, fmt.Errorf("--downstream-kubeconfig: %w", err)
+	}
+	return opts, nil
+}

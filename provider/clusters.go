@@ -1,0 +1,120 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	"github.com/spillway-io/spillway/provider/translate"
+)
+
+// resync has every cached pod looked at again, which costs no request unless
+// something is amiss.
+const resync = 10 * time.Minute
+
+// unlimited is the configuration without the client's own brake.
+func unlimited(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = -1, 0
+	return config
+}
+
+// newScheme knows the built-in types.
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("cannot set up the types: %w", err)
+	}
+	return scheme, nil
+}
+
+// newMapper knows the few types in use without asking an API server, so that a
+// cluster that is down when the process starts is waited for like any other.
+func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{corev1.SchemeGroupVersion})
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
+	return mapper, nil
+}
+
+// upstreamCache holds the virtual node and its pods.
+func upstreamCache(name string) cache.Options {
+	return cache.Options{
+		SyncPeriod:                   new(resync),
+		DefaultTransform:             cache.TransformStripManagedFields(),
+		DefaultUnsafeDisableDeepCopy: new(true),
+		ReaderFailOnMissingInformer:  true,
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}:  {Field: fields.OneTermEqualSelector("spec.nodeName", name)},
+			&corev1.Node{}: {Field: fields.OneTermEqualSelector("metadata.name", name)},
+		},
+	}
+}
+
+// newDownstream opens the downstream cluster. Its cache holds our own pods whole
+// and of all others, and of nodes, what the capacity depends on.
+func newDownstream(config *rest.Config, scheme *runtime.Scheme, id translate.Identity) (cluster.Cluster, error) {
+	patient, err := patientClient(config)
+	if err != nil {
+		return nil, err
+	}
+	downstream, err := cluster.New(config, func(o *cluster.Options) {
+		o.Scheme = scheme
+		o.MapperProvider = newMapper
+		o.Cache = cache.Options{
+			HTTPClient:                   patient,
+			SyncPeriod:                   new(resync),
+			DefaultUnsafeDisableDeepCopy: new(true),
+			ReaderFailOnMissingInformer:  true,
+			ByObject: map[client.Object]cache.ByObject{
+				&corev1.Pod{}:  {Transform: slimPod(id)},
+				&corev1.Node{}: {Transform: slimNode},
+			},
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the downstream cluster: %w", err)
+	}
+	return downstream, nil
+}
+
+// slimPod reduces the pods of others, which may be many times ours.
+func slimPod(id translate.Identity) toolscache.TransformFunc {
+	return func(object any) (any, error) {
+		pod, isPod := object.(*corev1.Pod)
+		if !isPod {
+			// The last known state of an object whose deletion was missed.
+			return object, nil
+		}
+		if id.Owns(pod) {
+			pod.ManagedFields = nil
+			return pod, nil
+		}
+		return slimmed(pod), nil
+	}
+}
+
+// slimNode drops what is large and not used.
+func slimNode(object any) (any, error) {
+	if node, isNode := object.(*corev1.Node); isNode {
+		node.ManagedFields = nil
+		node.Annotations = nil
+		node.Status.Images = nil
+		node.Status.VolumesInUse = nil
+		node.Status.VolumesAttached = nil
+	}
+	return object, nil
+}

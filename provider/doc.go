@@ -1,0 +1,17 @@
+// Package provider is the virtual node: one process of it stands for one
+// downstream cluster, needs nothing there but a kubeconfig, and installs nothing.
+//
+//	provider/translate  upstream pod to downstream pod, and status back   pure
+//	provider/capacity   what the downstream cluster can hold              pure
+//	provider/pods       makes the pods of both clusters equal             Plan is pure
+//	provider/node       keeps the Node object true
+//
+// This package reads the options, opens both clusters with their caches, and
+// has a manager run the parts: caches and probes in every replica, everything
+// that writes in the one that holds the lease. When it ends it deletes nothing,
+// neither the Node nor pods: downstream they go on running, and the next process
+// takes them over.
+//
+// It refuses to serve two downstream clusters in one process, and to guess: a
+// missing or impossible option is an error that names the flag.
+package provider

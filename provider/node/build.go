@@ -1,0 +1,148 @@
+package node
+
+import (
+	"maps"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/api"
+)
+
+// Spec is what stays the same about a virtual node while the process lives.
+type Spec struct {
+	// Name is the node's name.
+	Name string
+	// Labels are configured ones; those of every virtual node win.
+	Labels map[string]string
+	// InternalIP is the node's only address besides its name.
+	InternalIP string
+	// Version is Spillway's own version.
+	Version string
+}
+
+// State is what changes.
+type State struct {
+	Ready Readiness
+	// Free is both the capacity and the allocatable resources.
+	Free corev1.ResourceList
+	// DownstreamVersion is the downstream API server's version, such as v1.37.0;
+	// empty while unknown.
+	DownstreamVersion string
+	// Since is when the node came to be; conditions that never change carry it.
+	Since metav1.Time
+	// Now is the heartbeat.
+	Now metav1.Time
+}
+
+// Reasons of the Ready condition.
+const (
+	ReasonReachable   = "DownstreamReachable"
+	ReasonUnreachable = "DownstreamUnreachable"
+)
+
+// AllLabels are those of every virtual node, and the configured ones.
+func (s Spec) AllLabels() map[string]string {
+	labels := map[string]string{
+		corev1.LabelOSStable:   "linux",
+		corev1.LabelArchStable: "amd64",
+	}
+	maps.Copy(labels, s.Labels)
+	maps.Copy(labels, map[string]string{
+		api.NodeTypeLabel:                 api.NodeTypeVirtual,
+		api.NodeRoleLabel:                 api.NodeRoleAgent,
+		corev1.LabelHostname:              s.Name,
+		api.ExcludeFromLoadBalancersLabel: "true",
+	})
+	return labels
+}
+
+// Taint keeps pods off the node that did not opt in.
+func Taint() corev1.Taint {
+	return corev1.Taint{Key: api.ProviderTaintKey, Value: api.ProviderTaintValue, Effect: corev1.TaintEffectNoSchedule}
+}
+
+// Build returns the whole Node object. It shares no memory with its arguments:
+// virtual-kubelet writes into what it is given.
+func Build(spec Spec, state State) *corev1.Node {
+	labels := spec.AllLabels()
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: spec.Name, Labels: labels},
+		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{Taint()}},
+		Status: corev1.NodeStatus{
+			Capacity:    state.Free.DeepCopy(),
+			Allocatable: state.Free.DeepCopy(),
+			Conditions:  conditions(state),
+			Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeInternalIP, Address: spec.InternalIP},
+				{Type: corev1.NodeHostName, Address: spec.Name},
+			},
+			NodeInfo: corev1.NodeSystemInfo{
+				KubeletVersion:  kubeletVersion(state.DownstreamVersion, spec.Version),
+				OperatingSystem: labels[corev1.LabelOSStable],
+				Architecture:    labels[corev1.LabelArchStable],
+			},
+		},
+	}
+}
+
+// versionMark stands between the downstream version and ours.
+const versionMark = "-spillway-"
+
+// kubeletVersion starts with the downstream cluster's version, which says what
+// pods may use, and stays parseable where version skew is judged.
+func kubeletVersion(downstream, own string) string {
+	if downstream == "" {
+		downstream = "v0.0.0"
+	}
+	return downstream + versionMark + strings.Map(versionRune, own)
+}
+
+// downstreamVersionOf is what kubeletVersion made the node's version from.
+func downstreamVersionOf(existing *corev1.Node) string {
+	downstream, _, made := strings.Cut(existing.Status.NodeInfo.KubeletVersion, versionMark)
+	if !made {
+		return ""
+	}
+	return downstream
+}
+
+// versionRune keeps what may stand in a semantic version's suffix: builds call
+// themselves "(devel)" too.
+func versionRune(r rune) rune {
+	switch {
+	case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '.', r == '-':
+		return r
+	case r == '+':
+		return '-'
+	default:
+		return -1
+	}
+}
+
+func conditions(state State) []corev1.NodeCondition {
+	ready := corev1.NodeCondition{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: ReasonReachable,
+		Message:            "the downstream API server is ready",
+		LastTransitionTime: state.Ready.Since,
+	}
+	if !state.Ready.OK {
+		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, ReasonUnreachable, state.Ready.Cause
+	}
+	all := []corev1.NodeCondition{ready}
+	for _, t := range []corev1.NodeConditionType{
+		corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure,
+		// Stated, or the cloud's route controller taints the node for want of it.
+		corev1.NodeNetworkUnavailable,
+	} {
+		all = append(all, corev1.NodeCondition{
+			Type: t, Status: corev1.ConditionFalse, Reason: "VirtualNode", Message: "the downstream cluster takes care of it",
+			LastTransitionTime: state.Since,
+		})
+	}
+	for i := range all {
+		all[i].LastHeartbeatTime = state.Now
+	}
+	return all
+}

@@ -1,0 +1,134 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	vklog "github.com/virtual-kubelet/virtual-kubelet/log"
+	vkslog "github.com/virtual-kubelet/virtual-kubelet/log/slog"
+	vknode "github.com/virtual-kubelet/virtual-kubelet/node"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+const (
+	// leaseSeconds, pingTimeout and statusInterval are what kubelets use.
+	leaseSeconds   = 40
+	pingTimeout    = 5 * time.Second
+	statusInterval = time.Minute
+)
+
+// Runner registers the Node and keeps it true. It runs on the leader only.
+type Runner struct {
+	spec       Spec
+	upstream   kubernetes.Interface
+	downstream discovery.DiscoveryInterface
+	capacity   *capacityWatch
+	keeper     *keeper
+}
+
+// Sources are where a Runner looks and whom it tells.
+type Sources struct {
+	Upstream, Downstream kubernetes.Interface
+	// DownstreamCache must hold nodes and all pods; it need not run yet.
+	DownstreamCache cache.Cache
+	// Ours tells our pods from those that take capacity away.
+	Ours func(*corev1.Pod) bool
+	// Recovered is called when the downstream API server answers again after it
+	// did not. It must not block.
+	Recovered func()
+}
+
+// NewRunner subscribes to the downstream cache.
+func NewRunner(ctx context.Context, spec Spec, from Sources) (*Runner, error) {
+	capacity, err := watchCapacity(ctx, from.DownstreamCache, from.Ours)
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{
+		spec:       spec,
+		upstream:   from.Upstream,
+		downstream: from.Downstream.Discovery(),
+		capacity:   capacity,
+		keeper:     newKeeper(spec, from.Recovered),
+	}, nil
+}
+
+// Start runs until ctx ends. The Node stays when it returns: its pods do.
+func (r *Runner) Start(ctx context.Context) error {
+	ctx = vklog.WithLogger(ctx, vkslog.FromSlog(slog.New(logr.ToSlogHandler(logf.FromContext(ctx).WithName("virtual-kubelet")))))
+	probed := probe(ctx, r.downstream)
+	first, err := r.firstState(ctx, probed)
+	if err != nil {
+		return err
+	}
+	controller, err := vknode.NewNodeController(r.keeper, r.keeper.begin(first), r.upstream.CoreV1().Nodes(),
+		vknode.WithNodeEnableLeaseV1(r.upstream.CoordinationV1().Leases(corev1.NamespaceNodeLease), leaseSeconds),
+		vknode.WithNodePingTimeout(pingTimeout),
+		vknode.WithNodeStatusUpdateInterval(statusInterval),
+		vknode.WithNodeStatusUpdateErrorHandler(r.recreate),
+	)
+	if err != nil {
+		return fmt.Errorf("cannot set up the node controller: %w", err)
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	verdicts, capacities := make(chan verdict), make(chan corev1.ResourceList)
+	parts.Go(func() { probeAll(ctx, r.downstream, probed, verdicts) })
+	parts.Go(func() { r.capacity.run(ctx, capacities) })
+	parts.Go(func() { r.keeper.run(ctx, controller.Done(), verdicts, capacities) })
+	if err := controller.Run(ctx); err != nil {
+		return fmt.Errorf("cannot keep the node %s: %w", r.spec.Name, err)
+	}
+	return nil
+}
+
+// firstState is what the Node says, if there is one, after a first probe: what a
+// restart does not know yet stays as it is.
+func (r *Runner) firstState(ctx context.Context, probed verdict) (State, error) {
+	existing, err := r.upstream.CoreV1().Nodes().Get(ctx, r.spec.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		existing = nil
+	} else if err != nil {
+		return State{}, fmt.Errorf("cannot read the node %s: %w", r.spec.Name, err)
+	}
+	now := time.Now()
+	state := State{
+		Ready:             readinessOf(existing, now).Observe(probed.err, now),
+		DownstreamVersion: probed.version,
+		Since:             metav1.NewTime(now),
+		Now:               metav1.NewTime(now),
+	}
+	if existing != nil {
+		state.Free, state.Since = existing.Status.Allocatable, existing.CreationTimestamp
+		if state.DownstreamVersion == "" {
+			state.DownstreamVersion = downstreamVersionOf(existing)
+		}
+	}
+	return state, nil
+}
+
+// recreate puts back a Node that was deleted; its pods are still running.
+func (r *Runner) recreate(ctx context.Context, cause error) error {
+	if !apierrors.IsNotFound(cause) {
+		return cause
+	}
+	logf.FromContext(ctx).Info("The node was deleted; registering it again", "node", r.spec.Name)
+	_, err := r.upstream.CoreV1().Nodes().Create(ctx, r.keeper.current(), metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot register the node %s again: %w", r.spec.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/rest"
+
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/stash"
+)
+
+// Options configure Run. Fields without a default must be set.
+type Options struct {
+	// Upstream and Downstream are how to reach the two clusters. Their client-side
+	// rate limits are lifted: the API servers' priority and fairness decides.
+	Upstream, Downstream *rest.Config
+	// Name is the virtual node's name. It is a label value downstream, so it has
+	// at most 63 characters.
+	Name string
+	// Labels are further labels of the Node; those of every virtual node win.
+	Labels map[string]string
+	// RoutingKeys are the node labels whose requirements stay upstream. They must
+	// be the webhook's.
+	RoutingKeys stash.RoutingKeys
+	// InternalIP is the Node's address, and the host address of its pods.
+	InternalIP string
+	// Version is Spillway's own, part of the Node's kubelet version.
+	Version string
+	// Workers is how many pods are worked on at a time; at least 1.
+	Workers int
+
+	// LeaderElect has all replicas but one wait, by a Lease named
+	// spillway-node-<Name>.
+	LeaderElect bool
+	// LeaderElectNamespace is the upstream namespace of that Lease.
+	LeaderElectNamespace string
+	// HealthAddress serves /healthz and /readyz over HTTP; "0" turns it off.
+	HealthAddress string
+	// MetricsAddress serves /metrics over HTTP; "0" turns it off.
+	MetricsAddress string
+	// Metrics is where the metrics are registered.
+	Metrics prometheus.Registerer
+}
+
+// Validate names every flag of `spillway node` that cannot work.
+func (o Options) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Upstream != nil, "--kubeconfig: no upstream cluster")
+	check(o.Downstream != nil, "--downstream-kubeconfig: no downstream cluster")
+	errs = append(errs, validateName(o.Name))
+	errs = append(errs, validateLabels(o.Labels)...)
+	check(slices.Contains(o.RoutingKeys, api.NodeTypeLabel), "--routing-keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
+	_, err := netip.ParseAddr(o.InternalIP)
+	check(err == nil, "--internal-ip %q: not an IP address", o.InternalIP)
+	check(o.Workers >= 1, "--pod-workers %d: at least 1 is needed", o.Workers)
+	check(!o.LeaderElect || o.LeaderElectNamespace != "", "--leader-elect-namespace: needed with --leader-elect")
+	check(o.Metrics != nil, "metrics: no registry")
+	return errors.Join(errs...)
+}
+
+// validateName refuses what the API would, and names that cannot be a label
+// value: downstream, a pod's node is a label.
+func validateName(name string) error {
+	if name == "" {
+		return errors.New("--name: the virtual node needs a name")
+	}
+	if len(name) > content.LabelValueMaxLength {
+		return fmt.Errorf("--name %q: %d characters, but a virtual node's name is a label value downstream and has at most %d", name, len(name), content.LabelValueMaxLength)
+	}
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return fmt.Errorf("--name %q: %s", name, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+func validateLabels(labels map[string]string) []error {
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		for _, problem := range append(validation.IsQualifiedName(key), validation.IsValidLabelValue(labels[key])...) {
+			errs = append(errs, fmt.Errorf("--node-labels %s=%s: %s", key, labels[key], problem))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,129 @@
+package pods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// maxPlans bounds the plans of one reconciliation. The longest way is create,
+// namespace missing, create, exists, adopt; whoever needs more is competing with
+// somebody and had better pause.
+const maxPlans = 6
+
+// Cluster is one side's API.
+type Cluster struct {
+	// Client reads from the cache and writes to the API server. What it reads is
+	// shared memory and must not be modified.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+}
+
+// Reconciler makes the pods of one namespace and name equal, see the package
+// documentation. All fields must be set.
+type Reconciler struct {
+	Node                 Node
+	Upstream, Downstream Cluster
+	Events               events.EventRecorder
+	Metrics              *Metrics
+	Clock                clock.PassiveClock
+}
+
+// Reconcile plans until a plan needs no further reading, and applies it. An
+// error has the reconciliation tried again later.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	key := request.NamespacedName
+	w, err := r.gather(ctx, key)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	for range maxPlans {
+		action := Plan(w, r.Node)
+		switch {
+		case action.Confirm == Upstream:
+			w.Upstream, err = read(ctx, r.Upstream.Live, key)
+			w.UpstreamLive = true
+		case action.Confirm == Downstream:
+			w.Downstream, err = read(ctx, r.Downstream.Live, key)
+			w.DownstreamLive = true
+		case action.Create != nil:
+			var created bool
+			if created, err = r.create(ctx, &w, action.Create); created {
+				return reconcile.Result{}, err
+			}
+		default:
+			return r.apply(ctx, key, w.Upstream, action)
+		}
+		if err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	return reconcile.Result{}, errors.New("the pods keep changing; trying again later")
+}
+
+func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (World, error) {
+	upstream, err := read(ctx, r.Upstream.Client, key)
+	if err != nil {
+		return World{}, fmt.Errorf("upstream: %w", err)
+	}
+	downstream, err := read(ctx, r.Downstream.Client, key)
+	if err != nil {
+		return World{}, fmt.Errorf("downstream: %w", err)
+	}
+	return World{Upstream: upstream, Downstream: downstream, Now: metav1.NewTime(r.Clock.Now())}, nil
+}
+
+// read returns nil for a pod that does not exist.
+func read(ctx context.Context, from client.Reader, key types.NamespacedName) (*corev1.Pod, error) {
+	pod := &corev1.Pod{}
+	err := from.Get(ctx, key, pod)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // Absence is an answer here, and nil is how World says it.
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the pod: %w", err)
+	}
+	return pod, nil
+}
+
+// create creates the downstream pod. It returns true when this reconciliation is
+// over, and false when w has changed, or the way is free, and is to be planned
+// again.
+func (r *Reconciler) create(ctx context.Context, w *World, pod *corev1.Pod) (over bool, err error) {
+	key := client.ObjectKeyFromObject(pod)
+	refused := r.Downstream.Client.Create(ctx, pod)
+	if refused == nil {
+		r.Metrics.created.Inc()
+		logf.FromContext(ctx).V(1).Info("Created the downstream pod", "uid", pod.UID)
+		return true, nil
+	}
+	switch judge(refused) {
+	case exists:
+		w.Downstream, err = read(ctx, r.Downstream.Live, key)
+		w.DownstreamLive = true
+		return err != nil, err
+	case homeless:
+		err = r.createNamespace(ctx, key.Namespace)
+		return err != nil, err
+	case permanent:
+		_, err = r.apply(ctx, key, w.Upstream, w.Rejected(refused))
+		return true, err
+	case answered:
+		r.warn(w.Upstream, Warning{Reason: ReasonCreateFailed, Note: refused.Error()})
+		return true, fmt.Errorf("cannot create the downstream pod: %w", refused)
+	case transient:
+		return true, fmt.Errorf("cannot create the downstream pod: %w", refused)
+	}
+	return true, fmt.Errorf("cannot create the downstream pod: %w", refused)
+}

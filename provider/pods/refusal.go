@@ -1,0 +1,70 @@
+package pods
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// refusal is what an error of a downstream create means.
+type refusal int
+
+const (
+	// transient errors pass: the create is tried again, and the pod's phase is
+	// never touched.
+	transient refusal = iota
+	// answered errors are transient too, but an API server gave a reason that
+	// its readers can act on: quota, permissions, Pod Security.
+	answered
+	// exists says that there is a pod of that name.
+	exists
+	// homeless says that the namespace is missing.
+	homeless
+	// permanent errors are about the pod itself, which cannot change.
+	permanent
+)
+
+// judge classifies the error of a downstream create. Whatever is not known to be
+// permanent is transient: a pod that fails cannot be taken back.
+func judge(err error) refusal {
+	var status apierrors.APIStatus
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return exists
+	case isAboutThePod(err):
+		return permanent
+	case !errors.As(err, &status):
+		return transient
+	case apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces":
+		return homeless
+	case isNewNamespace(err):
+		return transient
+	default:
+		return answered
+	}
+}
+
+// isAboutThePod says that the API server itself finds the pod wrong: a field is
+// invalid, or the request cannot be read. The same codes come from policies and
+// admission webhooks, which people change: those name no field (an admission
+// policy answers 422 by default) or name the webhook (400 by default).
+func isAboutThePod(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	if apierrors.IsInvalid(err) {
+		details := status.Status().Details
+		return details != nil && slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool { return c.Field != "" })
+	}
+	return apierrors.IsBadRequest(err) && !strings.Contains(err.Error(), "admission webhook")
+}
+
+// isNewNamespace says that the default service account is not there yet, which
+// a namespace lacks for its first moments. Only the text tells.
+func isNewNamespace(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "error looking up service account")
+}

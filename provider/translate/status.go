@@ -1,0 +1,83 @@
+package translate
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Status returns the status of an upstream pod whose downstream pod is given.
+// internalIP is the virtual node's address, which stands for the downstream
+// host's.
+//
+// What a kubelet would say comes from downstream. What upstream's own components
+// say stays: PodScheduled, conditions of other controllers, the QoS class (the
+// API server computes it, and refuses another), the nominated node and resource
+// claims. A downstream pod that no node has taken up yet changes nothing but the
+// DownstreamScheduled condition, so that nothing is written in vain.
+func Status(upstream, downstream *corev1.Pod, internalIP string) corev1.PodStatus {
+	status := *downstream.Status.DeepCopy()
+	own := upstream.Status.DeepCopy()
+
+	status.QOSClass = own.QOSClass
+	status.NominatedNodeName = own.NominatedNodeName
+	status.ResourceClaimStatuses = own.ResourceClaimStatuses
+	status.ExtendedResourceClaimStatus = own.ExtendedResourceClaimStatus
+	status.NodeAllocatableResourceClaimStatuses = own.NodeAllocatableResourceClaimStatuses
+	if status.Phase == "" {
+		status.Phase = own.Phase
+	}
+	status.ObservedGeneration = observedGeneration(upstream, downstream)
+	status.Conditions = conditions(upstream, downstream, status.ObservedGeneration)
+	if status.HostIP != "" {
+		status.HostIP = internalIP
+		status.HostIPs = []corev1.HostIP{{IP: internalIP}}
+	}
+	status.InitContainerStatuses = statusesOf(status.InitContainerStatuses, containerNames(upstream.Spec.InitContainers))
+	status.ContainerStatuses = statusesOf(status.ContainerStatuses, containerNames(upstream.Spec.Containers))
+	status.EphemeralContainerStatuses = statusesOf(status.EphemeralContainerStatuses, ephemeralNames(upstream.Spec.EphemeralContainers))
+	return status
+}
+
+// Started says whether containers of the pod have been, or were about to be,
+// started: from then on the pod must not be started again elsewhere.
+func Started(pod *corev1.Pod) bool {
+	return pod.Status.StartTime != nil || len(pod.Status.ContainerStatuses) > 0 || len(pod.Status.InitContainerStatuses) > 0
+}
+
+// Finished says whether the pod's phase is final.
+func Finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// observedGeneration is the upstream generation as soon as the downstream
+// kubelet has caught up with the downstream pod. Some do not report theirs.
+func observedGeneration(upstream, downstream *corev1.Pod) int64 {
+	reported := downstream.Status.ObservedGeneration
+	if !Started(downstream) || (reported != 0 && reported < downstream.Generation) {
+		return upstream.Status.ObservedGeneration
+	}
+	return upstream.Generation
+}
+
+// statusesOf keeps the statuses of containers that the upstream pod has:
+// downstream admission may have added some of its own.
+func statusesOf(statuses []corev1.ContainerStatus, names []string) []corev1.ContainerStatus {
+	return slices.DeleteFunc(statuses, func(s corev1.ContainerStatus) bool { return !slices.Contains(names, s.Name) })
+}
+
+func containerNames(containers []corev1.Container) []string {
+	names := make([]string, 0, len(containers))
+	for i := range containers {
+		names = append(names, containers[i].Name)
+	}
+	return names
+}
+
+func ephemeralNames(containers []corev1.EphemeralContainer) []string {
+	names := make([]string, 0, len(containers))
+	for i := range containers {
+		names = append(names, containers[i].Name)
+	}
+	return names
+}
