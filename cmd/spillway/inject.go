@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
+	"github.com/spillway-io/spillway/cmd/spillway/internal/offline"
+	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/stash"
+)
+
+const injectHelp = `Print what the webhook makes of the pods in files, without a cluster.
+
+The input is YAML or JSON, any number of documents in any number of files; a
+directory stands for its *.yaml, *.yml and *.json files, "-" for standard input.
+
+Pods are admitted one after the other, in the order of the input:
+  - Pods, and
+  - the first pods of Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs
+    and CronJobs, made as their controllers make them: one pod of each, or as
+    many as --replicas says, up to 1000 (of an indexed Job no more than its
+    completions).
+
+Every other object is the world they are admitted into, wherever it stands in
+the input. The labels of Namespaces count; a namespace that is not in the input
+has none. Of what else there is, nothing has a say yet. A Pod that is bound to
+a node and has a UID or a phase exists already, so it belongs to the world. So
+does a workload of the input that another one there controls, or that controls
+a Pod that is to be admitted.
+
+Pods are taken as an API server sends them to the webhook as far as it matters:
+with their namespace. Its defaults are not added. What a cluster draws at random
+is made up, always alike: the ends of generated names, UIDs, template hashes.
+Fields that this version does not know are named in a warning, and kept.
+
+Output (-o):
+  yaml   the admitted pods, documents separated by ---
+  json   the admitted pods, as one object of the kind List
+  patch  the JSON patch that the webhook answers for each pod, in a fixed order,
+         below a comment that names the pod; [] for a pod left as it is
+  diff   what changed in each pod, as a unified diff of its YAML
+
+Warnings, why pods were skipped and why they were denied go to stderr, as
+FILE: document N: pod NAMESPACE/NAME: warning|skipped|denied: TEXT.
+
+The exit code is 0 when all pods were admitted or skipped, 2 when a pod was
+denied, and 1 when the input cannot be read; nothing is printed then.`
+
+const injectExample = `  spillway inject -f deployment.yaml
+  spillway inject -f namespace.yaml -f jobs/ -o patch --replicas 3
+  kubectl create deployment web --image=nginx --dry-run=client -o yaml | spillway inject -f - -o diff
+  spillway inject -f pod.yaml | spillway recover -f -`
+
+// maxReplicas is how many pods of each workload can be printed. Nobody reads
+// more, and memory is finite.
+const maxReplicas = 1000
+
+// refusedError says that pods of the input were refused.
+type refusedError struct {
+	verb        string
+	count, pods int
+}
+
+func (e refusedError) Error() string {
+	return fmt.Sprintf("%d of %d pods %s", e.count, e.pods, e.verb)
+}
+
+// exitCode returns the exit code that a command documents for its error: 2 for
+// pods that were refused, 1 for everything else.
+func exitCode(err error) int {
+	if _, refused := errors.AsType[refusedError](err); refused {
+		return 2
+	}
+	return 1
+}
+
+// inputFlags are those of the commands that work on files.
+type inputFlags struct {
+	files       []string
+	output      string
+	namespace   string
+	routingKeys []string
+}
+
+func (f *inputFlags) register(cmd *cobra.Command, formats []string) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.files, "filename", "f", nil, `file or directory to read; "-": standard input; may be repeated, or followed by more files`)
+	flags.StringVarP(&f.output, "output", "o", formats[0], "what to print: "+strings.Join(formats, ", "))
+	flags.StringVarP(&f.namespace, "namespace", "n", "default", "namespace of objects that name none")
+	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream")
+}
+
+// read returns the objects of the files given with -f and of those that follow,
+// as a shell makes of "-f *.yaml".
+func (f *inputFlags) read(stdin io.Reader, args, formats []string) ([]manifest.Object, error) {
+	files := slices.Concat(f.files, args)
+	switch {
+	case len(files) == 0:
+		return nil, errors.New(`no input; give files with -f, or "-f -" for standard input`)
+	case !slices.Contains(formats, f.output):
+		return nil, fmt.Errorf("--output %q is not one of %s", f.output, strings.Join(formats, ", "))
+	case !slices.Contains(f.routingKeys, api.NodeTypeLabel):
+		return nil, fmt.Errorf("--routing-keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
+	}
+	return manifest.Read(files, stdin)
+}
+
+func newInjectCommand() *cobra.Command {
+	var (
+		input        inputFlags
+		replicas     int
+		ownNamespace string
+	)
+	cmd := &cobra.Command{
+		Use:     "inject -f FILE...",
+		Short:   "Print what the webhook makes of the pods in files",
+		Long:    injectHelp,
+		Example: injectExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if replicas < 1 || replicas > maxReplicas {
+				return fmt.Errorf("--replicas %d: must be between 1 and %d", replicas, maxReplicas)
+			}
+			objects, err := input.read(cmd.InOrStdin(), args, offline.Formats())
+			if err != nil {
+				return err
+			}
+			policy := mutate.Policy{RoutingKeys: input.routingKeys, OwnNamespace: ownNamespace}
+			return inject(cmd, objects, offline.Options{Namespace: input.namespace, Replicas: replicas}, policy, input.output)
+		},
+	}
+	input.register(cmd, offline.Formats())
+	cmd.Flags().IntVar(&replicas, "replicas", 1, "how many pods of each workload to print, whatever its own number is")
+	cmd.Flags().StringVar(&ownNamespace, "spillway-namespace", "spillway-system", "namespace Spillway runs in; its pods are never handled")
+	return cmd
+}
+
+func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options, policy mutate.Policy, format string) error {
+	scene, err := offline.Arrange(objects, opts)
+	if err != nil {
+		return err
+	}
+	for _, line := range scene.Warnings {
+		cmd.PrintErrln(line)
+	}
+	var results []offline.Result
+	denied := 0
+	for _, subject := range scene.Subjects {
+		result, err := scene.World.Admit(subject, policy)
+		if err != nil {
+			return err
+		}
+		for _, line := range result.Messages() {
+			cmd.PrintErrln(line)
+		}
+		if result.Denied != nil {
+			denied++
+		}
+		results = append(results, result)
+	}
+	if err := offline.Write(cmd.OutOrStdout(), format, results); err != nil {
+		return err
+	}
+	if denied > 0 {
+		return refusedError{verb: "denied", count: denied, pods: len(results)}
+	}
+	return nil
+}

@@ -1,0 +1,18 @@
+// Package offline admits the pods of an input of manifests, and recovers them,
+// without a cluster. It asks the functions that the webhook and the virtual node
+// ask; what surrounds those in a cluster, it reads from the same input:
+//
+//	Arrange   objects        ──▶ Scene: the World, and the Subjects in order
+//	Admit     World, Subject ──▶ Result: the pod as admitted, its patch, why not
+//	Recover   objects        ──▶ the pods that a virtual node creates downstream
+//
+// Subjects are Pods, and the first pods of the workloads of Kubernetes' own API
+// groups, made as their controllers make them. All other objects are the world.
+// A Pod that exists already is part of the world as well, and so is a workload
+// that stands in the input as an owner.
+//
+// The package is not an API server: it sets no defaults and validates nothing
+// but what Spillway itself judges. It invents what a cluster would draw at
+// random or by the clock, always in the same way: the ends of generated names,
+// UIDs, the hashes of templates, the time of a CronJob.
+package offline
