@@ -60,6 +60,9 @@ type WebhookOptions struct {
 type Webhook struct {
 	*Process
 	Endpoints
+	// URL is where API servers reach it, with a certificate that the file CA
+	// vouches for.
+	URL, CA string
 
 	upstream *Cluster
 }
@@ -102,6 +105,7 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 	if err != nil {
 		return nil, "", err
 	}
+	w.URL, w.CA = "https://"+loopback(port), filepath.Join(certs, "ca.crt")
 	return []string{
 		"webhook",
 		"--kubeconfig=" + kubeconfig,
@@ -112,8 +116,8 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 		"--health-address=" + w.health,
 		"--metrics-address=" + w.metrics,
 		"--register",
-		"--register-url=https://" + loopback(port),
-		"--ca-file=" + filepath.Join(certs, "ca.crt"),
+		"--register-url=" + w.URL,
+		"--ca-file=" + w.CA,
 		"--failure-policy=" + o.FailurePolicy,
 		"--drain-delay=0s",
 	}, dir, ServingCert(certs, "127.0.0.1")

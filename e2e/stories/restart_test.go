@@ -46,11 +46,11 @@ func TestVirtualNodeKilledWhileCreating(t *testing.T) {
 	}
 	t.Logf("killed with %d of %d pods downstream; all 200 right upstream %.1f s after the restart", atKill, upstream.seen(), time.Since(started).Seconds())
 	stopUpstream()
-	if err := upstream.sawBurstOnce(); err != nil {
+	if err := upstream.sawOnce(burst); err != nil {
 		t.Errorf("upstream: %v", err)
 	}
 	stopDownstream()
-	if err := downstream.sawBurstOnce(); err != nil {
+	if err := downstream.sawOnce(burst); err != nil {
 		t.Errorf("downstream: %v", err)
 	}
 }
@@ -115,11 +115,11 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 	s.must("see all pods run", s.runsInBoth(s.ctx, burst, "south", remote))
 	t.Logf("API server back: all 200 downstream and their status right upstream after %.1f s, all Running after %.1f s", same, time.Since(back).Seconds())
 	stopUpstream()
-	if err := upstream.sawBurstOnce(); err != nil {
+	if err := upstream.sawOnce(burst); err != nil {
 		t.Errorf("upstream: %v", err)
 	}
 	stopDownstream()
-	if err := downstream.sawBurstOnce(); err != nil {
+	if err := downstream.sawOnce(burst); err != nil {
 		t.Errorf("downstream: %v", err)
 	}
 }

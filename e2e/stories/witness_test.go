@@ -118,12 +118,12 @@ func (w *witness) seen() int {
 }
 
 // sawBurstOnce tells of pods of the burst that were missing, and of pods that existed twice, went away or failed.
-func (w *witness) sawBurstOnce() error {
+func (w *witness) sawOnce(n int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var errs []error
-	if len(w.uids) != burst {
-		errs = append(errs, fmt.Errorf("%d pods, want %d", len(w.uids), burst))
+	if len(w.uids) != n {
+		errs = append(errs, fmt.Errorf("%d pods, want %d", len(w.uids), n))
 	}
 	for name, uids := range w.uids {
 		if len(uids) != 1 {
