@@ -1,0 +1,3 @@
+package api
+
+import _ "github.com/spillway-io/spillway/provider/capacity" // want depguard
