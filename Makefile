@@ -29,9 +29,10 @@ help: ## This list
 build: ## Build bin/spillway
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/spillway ./cmd/spillway
 
+# exec, and not `go run`, which would answer Ctrl-C with an error of its own.
 .PHONY: demo
 demo: ## Run pods through a virtual node, on two real control planes; ONCE=1 ends by itself
-	@cd e2e && go run ./cmd/demo $(if $(ONCE),-once)
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/demo ./cmd/demo && exec ../$(tools)/demo $(if $(ONCE),-once)
 
 ##### Check it
 

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	jsonpatchapply "github.com/evanphx/json-patch/v5"
 	"github.com/google/go-cmp/cmp"
+	jsonpatchapply "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-io/spillway/api"
