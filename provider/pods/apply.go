@@ -96,12 +96,17 @@ func (r *Reconciler) deleteUpstream(ctx context.Context, key types.NamespacedNam
 	return nil
 }
 
-// createNamespace makes room for the pods of an upstream namespace. The new one
-// does not name that by its UID: it outlives it, and other upstream clusters and
-// virtual nodes may use it too.
+// createNamespace makes room for the pods of an upstream namespace, whose UID the
+// new one carries: it says where the namespace came from. It is left behind when
+// that one goes, since others may use it too.
 func (r *Reconciler) createNamespace(ctx context.Context, name string) error {
+	upstream := &metav1.PartialObjectMetadata{}
+	upstream.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.Upstream.Live.Get(ctx, client.ObjectKey{Name: name}, upstream); err != nil {
+		return fmt.Errorf("cannot read the upstream namespace: %w", err)
+	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	r.Node.Mark(&namespace.ObjectMeta, "")
+	r.Node.Mark(&namespace.ObjectMeta, upstream.UID)
 	err := r.Downstream.Client.Create(ctx, namespace, FieldOwner)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("cannot create the downstream namespace: %w", err)

@@ -92,7 +92,7 @@ func TestReconcile(t *testing.T) {
 			reason:     "a missing namespace is created and the pod in it",
 			upstream:   side{cached: upstream(), live: upstream()},
 			downstream: side{refuse: []error{namespaceMissing}},
-			want:       outcome{upstream: "up Pending", downstream: "created", namespace: true},
+			want:       outcome{upstream: "up Pending", downstream: "created", namespace: "shop-uid"},
 		},
 		"create-refused-for-now": {
 			reason:     "a quota touches neither phase nor reason, and is told by an event",
@@ -139,6 +139,9 @@ func TestReconcile(t *testing.T) {
 			}
 			up, upLive := tc.upstream.build()
 			down, downLive := tc.downstream.build()
+			if err := upLive.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "shop-uid"}}); err != nil {
+				t.Fatal(err)
+			}
 			r := &Reconciler{
 				Node: testNode(), Upstream: up, Downstream: down, Events: recorder, Metrics: metrics,
 				Clock: clocktesting.NewFakePassiveClock(metav1.Unix(3000, 0).Time),
@@ -146,7 +149,7 @@ func TestReconcile(t *testing.T) {
 			_, err = r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
 			got := outcome{
 				upstream: describe(t, upLive), downstream: identify(t, downLive), failed: err != nil, event: len(recorder.Events) > 0,
-				namespace: downLive.Get(t.Context(), types.NamespacedName{Name: "shop"}, &corev1.Namespace{}) == nil,
+				namespace: originOfNamespace(t, downLive),
 			}
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
 				t.Errorf("%s: error %v, -want +got:\n%s", tc.reason, err, diff)
@@ -166,7 +169,7 @@ type side struct {
 type outcome struct {
 	upstream   string // UID, phase and reason
 	downstream string // UID
-	namespace  bool
+	namespace  string // UID of the upstream namespace that it was created for
 	event      bool
 	failed     bool
 }
@@ -270,4 +273,13 @@ func identify(t *testing.T, c client.Client) string {
 		t.Errorf("the created pod carries the upstream UID %q", pod.Annotations[api.UpstreamUIDAnnotation])
 	}
 	return string(pod.UID)
+}
+
+// originOfNamespace is empty while the namespace is not there.
+func originOfNamespace(t *testing.T, c client.Client) string {
+	namespace := &corev1.Namespace{}
+	if err := c.Get(t.Context(), types.NamespacedName{Name: key.Namespace}, namespace); client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	return namespace.Annotations[api.UpstreamUIDAnnotation]
 }

@@ -18,17 +18,13 @@ type Identity struct {
 }
 
 // Mark puts the ownership marks on a downstream object that is about to be
-// created. upstream is the UID of the upstream object that it stands for, empty
-// if it stands for none.
+// created. upstream is the UID of the upstream object that it stands for.
 func (id Identity) Mark(object *metav1.ObjectMeta, upstream types.UID) {
 	if object.Labels == nil {
 		object.Labels = make(map[string]string, 2)
 	}
 	object.Labels[api.UpstreamLabel] = id.UpstreamID
 	object.Labels[api.VirtualNodeLabel] = id.Node.Name
-	if upstream == "" {
-		return
-	}
 	if object.Annotations == nil {
 		object.Annotations = make(map[string]string, 1)
 	}
