@@ -1,0 +1,94 @@
+package provider_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+
+	"github.com/spillway-io/spillway/provider"
+	"github.com/spillway-io/spillway/webhook/stash"
+)
+
+// TestOptionsValidate: each mistake names the flag to mend, all of them at once.
+func TestOptionsValidate(t *testing.T) {
+	long := strings.Repeat("n", 63)
+	cases := map[string]struct {
+		change func(*provider.Options)
+		// want is a part of each line of the error, in order.
+		want []string
+	}{
+		"valid":         {func(*provider.Options) {}, nil},
+		"no-upstream":   {func(o *provider.Options) { o.Upstream = nil }, []string{"--kubeconfig: "}},
+		"no-downstream": {func(o *provider.Options) { o.Downstream = nil }, []string{"--downstream-kubeconfig: "}},
+
+		"name-missing":       {func(o *provider.Options) { o.Name = "" }, []string{"--name: "}},
+		"name-dotted":        {func(o *provider.Options) { o.Name = "east.example.com" }, nil},
+		"name-63-characters": {func(o *provider.Options) { o.Name = long }, nil},
+		"name-64-characters": {func(o *provider.Options) { o.Name = long + "n" }, []string{"64 characters, but a virtual node's name is a label value downstream and has at most 63"}},
+		"name-uppercase":     {func(o *provider.Options) { o.Name = "East" }, []string{`--name "East": a lowercase RFC 1123 subdomain`}},
+		"name-underscore":    {func(o *provider.Options) { o.Name = "east_1" }, []string{`--name "east_1": `}},
+
+		"labels":      {func(o *provider.Options) { o.Labels = map[string]string{"example.com/tier": "", "clusterID": "east-1"} }, nil},
+		"label-key":   {func(o *provider.Options) { o.Labels = map[string]string{"a b": "c"} }, []string{"--node-labels a b=c: "}},
+		"label-value": {func(o *provider.Options) { o.Labels = map[string]string{"a": "-"} }, []string{"--node-labels a=-: "}},
+		"label-value-64-characters": {
+			func(o *provider.Options) { o.Labels = map[string]string{"a": long + "n"} }, []string{"--node-labels a=nnn"},
+		},
+		"labels-in-order": {
+			func(o *provider.Options) { o.Labels = map[string]string{"c": "-", "a": "-", "b": "fine"} },
+			[]string{"--node-labels a=-: ", "--node-labels c=-: "},
+		},
+
+		"type-is-not-routing": {func(o *provider.Options) { o.RoutingKeys = stash.RoutingKeys{"clusterID"} }, []string{`--routing-keys: "type" must be among them`}},
+		"no-routing-keys":     {func(o *provider.Options) { o.RoutingKeys = nil }, []string{`--routing-keys: "type" must be among them`}},
+
+		"ipv6":         {func(o *provider.Options) { o.InternalIP = "2001:db8::7" }, nil},
+		"address-host": {func(o *provider.Options) { o.InternalIP = "east.example.com" }, []string{`--internal-ip "east.example.com": `}},
+		"address-none": {func(o *provider.Options) { o.InternalIP = "" }, []string{`--internal-ip "": `}},
+
+		"no-workers":       {func(o *provider.Options) { o.Workers = 0 }, []string{"--pod-workers 0: "}},
+		"negative-workers": {func(o *provider.Options) { o.Workers = -1 }, []string{"--pod-workers -1: "}},
+		"lease-nowhere":    {func(o *provider.Options) { o.LeaderElectNamespace = "" }, []string{"--leader-elect-namespace: "}},
+		"no-lease":         {func(o *provider.Options) { o.LeaderElect, o.LeaderElectNamespace = false, "" }, nil},
+		"no-metrics":       {func(o *provider.Options) { o.Metrics = nil }, []string{"metrics: "}},
+
+		"everything-at-once": {
+			func(o *provider.Options) { *o = provider.Options{LeaderElect: true} },
+			[]string{
+				"--kubeconfig: ", "--downstream-kubeconfig: ", "--name: ", "--routing-keys: ", `--internal-ip "": `, "--pod-workers 0: ",
+				"--leader-elect-namespace: ", "metrics: ",
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			options := provider.Options{
+				Upstream: &rest.Config{}, Downstream: &rest.Config{}, Name: "east", RoutingKeys: stash.RoutingKeys{"type", "clusterID"},
+				InternalIP: "192.0.2.7", Workers: 1, LeaderElect: true, LeaderElectNamespace: "spillway-system", Metrics: prometheus.NewRegistry(),
+			}
+			tc.change(&options)
+			var got []string
+			if err := options.Validate(); err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			if len(got) != len(tc.want) {
+				t.Fatalf("mistakes %q, want %q", got, tc.want)
+			}
+			for i, part := range tc.want {
+				if !strings.Contains(got[i], part) {
+					t.Errorf("mistake %q, want %q in it", got[i], part)
+				}
+			}
+		})
+	}
+}
+
+// TestRunRefusesMistakes: nothing is begun with options that cannot work.
+func TestRunRefusesMistakes(t *testing.T) {
+	err := provider.Run(t.Context(), provider.Options{})
+	if err == nil || !strings.Contains(err.Error(), "cannot run the virtual node: --kubeconfig: ") {
+		t.Errorf("Run() = %v, want what Validate says", err)
+	}
+}
