@@ -8,8 +8,9 @@ import (
 )
 
 // failuresInARow is how many probes must fail before the node is NotReady. With
-// a probe every 10 s the node turns NotReady 20 to 35 s after the outage began,
-// in time with Kubernetes' own 40 s of grace for a silent kubelet.
+// a probe every 10 s that is 20 to 30 s after the outage began if connections
+// are refused, and up to 45 s if they hang until the probe's timeout: about when
+// Kubernetes gives up a silent kubelet, after 40 s.
 const failuresInARow = 3
 
 // Readiness is the node's readiness with its hysteresis: down after some

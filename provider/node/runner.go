@@ -25,6 +25,8 @@ const (
 	leaseSeconds   = 40
 	pingTimeout    = 5 * time.Second
 	statusInterval = time.Minute
+	// readTimeout bounds the reading of the Node at the start.
+	readTimeout = 10 * time.Second
 )
 
 // Runner registers the Node and keeps it true. It runs on the leader only.
@@ -98,6 +100,8 @@ func (r *Runner) Start(ctx context.Context) error {
 // firstState is what the Node says, if there is one, after a first probe: what a
 // restart does not know yet stays as it is.
 func (r *Runner) firstState(ctx context.Context, probed verdict) (State, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	existing, err := r.upstream.CoreV1().Nodes().Get(ctx, r.spec.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		existing = nil

@@ -12,7 +12,9 @@ import (
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
-// create translates the pod, unless it can or may not run here.
+// create translates the pod, unless it can or may not run here. The upstream
+// cache may be behind our own writes: a pod that has run, and whose downstream
+// pod was deleted since, can still look as if it had never been started.
 func (w World) create(node Node) Action {
 	if reason, message := refuse(w.Upstream); reason != "" {
 		return w.wait(RowRefused, reason, message)
@@ -23,6 +25,8 @@ func (w World) create(node Node) Action {
 		return w.fail(RowUnroutable, ReasonNodeAffinity, err.Error())
 	case err != nil:
 		return w.wait(RowRefused, ReasonStash, err.Error())
+	case !w.UpstreamLive:
+		return Action{Row: RowCreate, Confirm: Upstream}
 	}
 	return Action{Row: RowCreate, Create: pod}
 }

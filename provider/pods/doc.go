@@ -24,12 +24,12 @@
 //	ended        Succeeded or Failed          ours, still running        delete it (confirmed)
 //	nothing      Succeeded or Failed          otherwise                  none
 //	mirror       live                         ours                       follow changes, mirror status
-//	lost         live, had been started       none (confirmed), foreign  Failed
+//	lost         live, started (confirmed)    none (confirmed), foreign  Failed
 //	conflict     live                         foreign                    Pending with the reason
 //	refused      live, of a DaemonSet, or     none                       Pending with the reason
 //	             static, or unreadable stash
 //	unroutable   live, not meant for us       none                       Failed, as a kubelet does
-//	create       live                         none                       create it
+//	create       live (confirmed)             none                       create it
 //
 // "Gone" includes a pod of that name on another node. "Confirmed" means read
 // from the API server itself: a cache can be empty, partial or behind, and

@@ -214,10 +214,14 @@ func (w World) mirrored(node Node) Action {
 }
 
 // lose gives up a pod that was started downstream and deleted there. A new pod
-// in its place would be a second run of the same upstream pod.
+// in its place would be a second run of the same upstream pod. The upstream
+// cache may not show yet that the pod has ended well.
 func (w World) lose() Action {
-	if !w.DownstreamLive {
+	switch {
+	case !w.DownstreamLive:
 		return Action{Row: RowLost, Confirm: Downstream}
+	case !w.UpstreamLive:
+		return Action{Row: RowLost, Confirm: Upstream}
 	}
 	return w.fail(RowLost, ReasonLost, "The downstream pod was deleted in the downstream cluster")
 }

@@ -172,14 +172,19 @@ func TestPlan(t *testing.T) {
 			world:  World{Upstream: upstream(phase(corev1.PodRunning), started)},
 			want:   plan{Row: RowLost, Confirm: Downstream},
 		},
+		"lost-half-confirmed": {
+			reason: "the upstream cache may not show yet that the pod has ended well",
+			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), DownstreamLive: true},
+			want:   plan{Row: RowLost, Confirm: Upstream},
+		},
 		"lost": {
 			reason: "a pod that had started is not started a second time",
-			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), DownstreamLive: true},
+			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), UpstreamLive: true, DownstreamLive: true},
 			want:   plan{Row: RowLost, Phase: corev1.PodFailed, Reason: ReasonLost, Warning: ReasonLost},
 		},
 		"lost-to-foreign": {
 			reason: "nor when somebody took its name meanwhile",
-			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), Downstream: foreign(), DownstreamLive: true},
+			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), Downstream: foreign(), UpstreamLive: true, DownstreamLive: true},
 			want:   plan{Row: RowLost, Phase: corev1.PodFailed, Reason: ReasonLost, Warning: ReasonLost},
 		},
 		"conflict": {
@@ -222,9 +227,14 @@ func TestPlan(t *testing.T) {
 			world:  World{Upstream: upstream(func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"clusterID": "west"} })},
 			want:   plan{Row: RowUnroutable, Phase: corev1.PodFailed, Reason: ReasonNodeAffinity, Warning: ReasonNodeAffinity},
 		},
+		"create-unconfirmed": {
+			reason: "the upstream cache may not show yet that the pod has run before",
+			world:  World{Upstream: upstream()},
+			want:   plan{Row: RowCreate, Confirm: Upstream},
+		},
 		"create": {
 			reason: "a pod of a ReplicaSet runs",
-			world:  World{Upstream: upstream(ownedBy("ReplicaSet"))},
+			world:  World{Upstream: upstream(ownedBy("ReplicaSet")), UpstreamLive: true},
 			want:   plan{Row: RowCreate, Create: true},
 		},
 	}

@@ -77,6 +77,16 @@ func TestReconcile(t *testing.T) {
 			upstream: side{cached: upstream(started, phase(corev1.PodRunning)), live: upstream(started, phase(corev1.PodRunning))},
 			want:     outcome{upstream: "up Failed DownstreamPodDeleted", event: true},
 		},
+		"upstream-cache-behind-own-status": {
+			reason:   "a pod that ended well is neither run again nor failed because the upstream cache still shows it waiting or running",
+			upstream: side{cached: upstream(), live: upstream(started, phase(corev1.PodSucceeded))},
+			want:     outcome{upstream: "up Succeeded"},
+		},
+		"upstream-cache-behind-own-last-status": {
+			reason:   "nor when it shows it running",
+			upstream: side{cached: upstream(started, phase(corev1.PodRunning)), live: upstream(started, phase(corev1.PodSucceeded))},
+			want:     outcome{upstream: "up Succeeded"},
+		},
 		"create-finds-foreign": {
 			reason:     "a foreign pod that is found by creating ours stays as it is",
 			upstream:   side{cached: upstream(), live: upstream()},
