@@ -2,7 +2,7 @@ package stories
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,24 +15,13 @@ import (
 // while 200 pods are being created costs nothing.
 func TestVirtualNodeKilledWhileCreating(t *testing.T) {
 	s := tell(t, nil)
-	west, err := s.virtualNode(s.ctx, "west", s.downstream)
-	s.must("start virtual node west", err)
-	t.Cleanup(func() {
-		if err := within(west.Stop)(); err != nil {
-			t.Error(err)
-		}
-	})
+	west := s.hasVirtualNode("west", s.downstream)
 	upstream, stopUpstream := s.watches(s.upstream)
 	downstream, stopDownstream := s.watches(s.downstream)
 
 	created := make(chan error, 1)
 	go func() { created <- s.createsBurst("west") }()
-	s.eventually("a third of the pods are downstream", func(context.Context) error {
-		if downstream.seen() < burst/3 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	s.isUnderWay(downstream)
 	s.must("kill virtual node west", west.Kill())
 	atKill := downstream.seen()
 	s.must("create 200 pods", <-created)
@@ -69,24 +58,13 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	south, err := s.virtualNode(s.ctx, "south", remote)
-	s.must("start virtual node south", err)
-	t.Cleanup(func() {
-		if err := within(south.Stop)(); err != nil {
-			t.Error(err)
-		}
-	})
+	s.hasVirtualNode("south", remote)
 	upstream, stopUpstream := s.watches(s.upstream)
 	downstream, stopDownstream := s.watches(remote)
 
 	created := make(chan error, 1)
 	go func() { created <- s.createsBurst("south") }()
-	s.eventually("a third of the pods are downstream", func(context.Context) error {
-		if downstream.seen() < burst/3 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	s.isUnderWay(downstream)
 	s.must("stop the remote API server", remote.APIServer.Kill())
 	down := time.NewTimer(outage)
 	defer down.Stop()
@@ -122,4 +100,29 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 	if err := downstream.sawOnce(burst); err != nil {
 		t.Errorf("downstream: %v", err)
 	}
+}
+
+// hasVirtualNode starts a virtual node of the story's own.
+func (s *story) hasVirtualNode(name string, downstream *playground.Cluster) *playground.VirtualNode {
+	s.Helper()
+	node, err := s.virtualNode(s.ctx, name, downstream)
+	s.must("start virtual node "+name, err)
+	s.Cleanup(func() {
+		if err := within(node.Stop)(); err != nil {
+			s.Error(err)
+		}
+	})
+	return node
+}
+
+// isUnderWay waits until a third of the burst has reached the downstream
+// cluster.
+func (s *story) isUnderWay(downstream *witness) {
+	s.Helper()
+	s.eventually("a third of the pods are downstream", func(context.Context) error {
+		if seen := downstream.seen(); seen < burst/3 {
+			return fmt.Errorf("%d of %d", seen, burst)
+		}
+		return nil
+	})
 }
