@@ -24,13 +24,6 @@ import (
 // something is amiss.
 const resync = 10 * time.Minute
 
-// unlimited is the configuration without the client's own brake.
-func unlimited(config *rest.Config) *rest.Config {
-	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = -1, 0
-	return config
-}
-
 // newScheme knows the built-in types.
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()

@@ -19,8 +19,8 @@ import (
 
 // Options configure Run. Fields without a default must be set.
 type Options struct {
-	// Upstream and Downstream are how to reach the two clusters. Their client-side
-	// rate limits are lifted: the API servers' priority and fairness decides.
+	// Upstream and Downstream are how to reach the two clusters. A rate limit in
+	// them holds up bursts; the API servers have their own.
 	Upstream, Downstream *rest.Config
 	// Name is the virtual node's name. It is a label value downstream, so it has
 	// at most 63 characters.

@@ -44,7 +44,6 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	log := logf.FromContext(ctx).WithName("node").WithValues("virtualNode", opts.Name)
 	ctx = logf.IntoContext(ctx, log)
-	opts.Upstream, opts.Downstream = unlimited(opts.Upstream), unlimited(opts.Downstream)
 
 	upstream, err := kubernetes.NewForConfig(opts.Upstream)
 	if err != nil {

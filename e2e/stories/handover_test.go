@@ -30,11 +30,7 @@ func TestReplicaTakesOver(t *testing.T) {
 			Labels: map[string]string{"clusterID": "north"},
 		})
 		s.must("start replica "+replica, err)
-		t.Cleanup(func() {
-			if err := within(process.Stop)(); err != nil {
-				t.Error(err)
-			}
-		})
+		s.finally(process.Stop)
 		replicas[replica] = process
 	}
 	seen, stopWatching := s.watches(s.downstream)
@@ -65,13 +61,9 @@ func TestWebhookDrains(t *testing.T) {
 		ExtraArgs: []string{"--register-name=draining", "--drain-delay=3s"},
 	})
 	s.must("start a webhook of the story's own", err)
-	t.Cleanup(func() {
-		unregister := func(ctx context.Context) error {
-			return s.upstream.Client().AdmissionregistrationV1().MutatingWebhookConfigurations().Delete(ctx, "draining", metav1.DeleteOptions{})
-		}
-		if err := errors.Join(within(unregister)(), within(webhook.Stop)()); err != nil {
-			t.Error(err)
-		}
+	s.finally(webhook.Stop)
+	s.finally(func(ctx context.Context) error {
+		return s.upstream.Client().AdmissionregistrationV1().MutatingWebhookConfigurations().Delete(ctx, "draining", metav1.DeleteOptions{})
 	})
 
 	stopped := make(chan error, 1)

@@ -98,11 +98,7 @@ func (s *story) registersAfterOurs(server *httptest.Server) {
 	configs := s.upstream.Client().AdmissionregistrationV1().MutatingWebhookConfigurations()
 	_, err := configs.Create(s.ctx, config, metav1.CreateOptions{})
 	s.must("register the other webhook", err)
-	s.Cleanup(func() {
-		if err := within(func(ctx context.Context) error { return configs.Delete(ctx, config.Name, metav1.DeleteOptions{}) })(); err != nil {
-			s.Error(err)
-		}
-	})
+	s.finally(func(ctx context.Context) error { return configs.Delete(ctx, config.Name, metav1.DeleteOptions{}) })
 	s.eventually("the API server asks the other webhook", func(ctx context.Context) error {
 		probe := newPod("probe")
 		probe.Spec.NodeSelector = map[string]string{"clusterID": "east"}

@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -35,12 +36,9 @@ func TestVirtualNodeKilledWhileCreating(t *testing.T) {
 	}
 	t.Logf("killed with %d of %d pods downstream; all 200 right upstream %.1f s after the restart", atKill, upstream.seen(), time.Since(started).Seconds())
 	stopUpstream()
-	if err := upstream.sawOnce(burst); err != nil {
-		t.Errorf("upstream: %v", err)
-	}
 	stopDownstream()
-	if err := downstream.sawOnce(burst); err != nil {
-		t.Errorf("downstream: %v", err)
+	if err := errors.Join(upstream.sawOnce(burst), downstream.sawOnce(burst)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -53,11 +51,7 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 		playground.FakeNode("remote-1"), playground.FakeNode("remote-2"),
 	}})
 	s.must("start the remote cluster", err)
-	t.Cleanup(func() {
-		if err := within(remote.Stop)(); err != nil {
-			t.Error(err)
-		}
-	})
+	s.finally(remote.Stop)
 	s.hasVirtualNode("south", remote)
 	upstream, stopUpstream := s.watches(s.upstream)
 	downstream, stopDownstream := s.watches(remote)
@@ -93,12 +87,9 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 	s.must("see all pods run", s.runsInBoth(s.ctx, burst, "south", remote))
 	t.Logf("API server back: all 200 downstream and their status right upstream after %.1f s, all Running after %.1f s", same, time.Since(back).Seconds())
 	stopUpstream()
-	if err := upstream.sawOnce(burst); err != nil {
-		t.Errorf("upstream: %v", err)
-	}
 	stopDownstream()
-	if err := downstream.sawOnce(burst); err != nil {
-		t.Errorf("downstream: %v", err)
+	if err := errors.Join(upstream.sawOnce(burst), downstream.sawOnce(burst)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -107,11 +98,7 @@ func (s *story) hasVirtualNode(name string, downstream *playground.Cluster) *pla
 	s.Helper()
 	node, err := s.virtualNode(s.ctx, name, downstream)
 	s.must("start virtual node "+name, err)
-	s.Cleanup(func() {
-		if err := within(node.Stop)(); err != nil {
-			s.Error(err)
-		}
-	})
+	s.finally(node.Stop)
 	return node
 }
 

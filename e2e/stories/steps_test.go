@@ -44,6 +44,15 @@ func (s *story) must(what string, err error) {
 	}
 }
 
+// finally undoes something when the story is over, in time of its own.
+func (s *story) finally(undo func(context.Context) error) {
+	s.Cleanup(func() {
+		if err := within(undo)(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
 // applies what a user would, with kubectl, and returns what kubectl said on
 // stderr.
 func (s *story) applies(manifest string) (warnings string) {

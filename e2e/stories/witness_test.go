@@ -17,6 +17,8 @@ import (
 // witness sees every pod of a namespace that ever exists, from before the first
 // one, also after the API server was away for a while.
 type witness struct {
+	cluster string
+
 	mu      sync.Mutex
 	uids    map[string]map[types.UID]bool
 	deleted map[string]bool
@@ -26,7 +28,7 @@ type witness struct {
 // watches starts a witness; what it saw is to be read after stop.
 func (s *story) watches(cluster *playground.Cluster) (w *witness, stop func()) {
 	s.Helper()
-	w = &witness{uids: map[string]map[types.UID]bool{}, deleted: map[string]bool{}, failed: map[string]string{}}
+	w = &witness{cluster: cluster.Name(), uids: map[string]map[types.UID]bool{}, deleted: map[string]bool{}, failed: map[string]string{}}
 	ctx, cancel := context.WithCancel(s.ctx)
 	first, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -136,5 +138,8 @@ func (w *witness) sawOnce(n int) error {
 	for name, why := range w.failed {
 		errs = append(errs, fmt.Errorf("pod %s failed: %s", name, why))
 	}
-	return errors.Join(errs...)
+	if errs == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", w.cluster, errors.Join(errs...))
 }
