@@ -7,7 +7,7 @@ SHELL     := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 tools   := .cache/bin
-modules := . e2e $(wildcard e2e/components/*/) hack/tools
+modules := . e2e $(wildcard e2e/components/*/) hack/tools hack/tools/controller-gen
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 # Options, all of them NAME=value behind `make TARGET`.
@@ -93,6 +93,7 @@ vuln: $(tools)/govulncheck ## Look for known vulnerabilities in what the code ca
 verify: ## Everything a change must pass; fails if it leaves a diff
 	$(MAKE) tidy
 	$(MAKE) fmt
+	$(MAKE) generate
 	$(MAKE) golden
 	hack/clean-tree
 	$(MAKE) lint
@@ -100,6 +101,10 @@ verify: ## Everything a change must pass; fails if it leaves a diff
 	hack/clean-tree
 
 ##### Change it
+
+.PHONY: generate
+generate: $(tools)/controller-gen ## Write the chart's CRDs anew from hack/crds
+	hack/generate $(tools)/controller-gen
 
 .PHONY: fmt
 fmt: $(tools)/golangci-lint ## Format the code
@@ -119,12 +124,19 @@ tidy: ## go mod tidy in every module
 clean: ## Remove everything that was built here, also the playground's Kubernetes
 	rm -rf bin .cache coverage.out coverage.html
 
-##### Tools, built once from the module hack/tools
+##### Tools, built once from the module hack/tools, or from their own below it
 
 $(tools)/%: hack/tools/go.mod hack/tools/go.sum
 	@echo "Building $*. The first time takes minutes: golangci-lint is about nine of one processor."
 	@mkdir -p $(tools)
 	@cd hack/tools && time go build -o ../../$@.partial "$$(go list tool | grep '/$*$$')"
+	@mv $@.partial $@
+
+# Its own module: the versions that it and golangci-lint ask for do not go together.
+$(tools)/controller-gen: hack/tools/controller-gen/go.mod hack/tools/controller-gen/go.sum
+	@echo "Building controller-gen. The first time takes about half a minute."
+	@mkdir -p $(tools)
+	@cd hack/tools/controller-gen && go build -o ../../../$@.partial sigs.k8s.io/controller-tools/cmd/controller-gen
 	@mv $@.partial $@
 
 .PHONY: c-compiler

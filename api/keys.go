@@ -77,3 +77,19 @@ const (
 	// scheduler's word.
 	DownstreamScheduledCondition = "spillway.io/DownstreamScheduled"
 )
+
+// Spreading over subsets.
+const (
+	// MatchedWorkloadSpreadAnnotation on an upstream pod says which subset of
+	// which WorkloadSpread it is in: {"name":"ws","subset":"a"}, and "uid", the
+	// key of its reservation, if it had no name when it took a slot. The
+	// contract is Kruise's own.
+	MatchedWorkloadSpreadAnnotation = "apps.kruise.io/matched-workloadspread"
+	// VirtualSubsetsAnnotation on a WorkloadSpread lists, separated by commas,
+	// the subsets that mean virtual nodes, instead of finding out.
+	VirtualSubsetsAnnotation = "spillway.io/virtual-subsets"
+	// IgnorePatchMetadataAnnotation with the value "true" on a WorkloadSpread keeps
+	// the labels and annotations of subset patches away from adopted pods. The
+	// contract is Kruise's own.
+	IgnorePatchMetadataAnnotation = "workloadspread.kruise.io/ignore-patch-existing-pods-metadata"
+)
