@@ -1,0 +1,176 @@
+package spread
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/spillway-io/spillway/api"
+)
+
+// Retention is how long a reservation holds its slot, whether or not its pod has
+// been seen: longer than any webhook's cache lags behind, since one that has not
+// seen the pod yet must still find the reservation. The figure is Kruise's.
+const Retention = 30 * time.Second
+
+// Ledger is what is known of the slots of a WorkloadSpread at one time. It is
+// gathered once for a batch of pods. Nothing in it is modified.
+type Ledger struct {
+	// Spread comes with its status, which has the reservations and says which
+	// subsets can schedule pods.
+	Spread *v1alpha1.WorkloadSpread
+	// Target is what the workload wants.
+	Target Target
+	// Virtual are the subsets that mean virtual nodes.
+	Virtual map[string]bool
+	// Warnings tell of what is doubtful about Spread.
+	Warnings []string
+	// Pods are those of the workload that Spread selects.
+	Pods []*corev1.Pod
+	// Gone has the keys of pods that were seen to exist and to be gone since.
+	Gone map[string]bool
+	// Wanted is how many pods their controller wants, by version; the number of a
+	// version is not known if it is missing. A controller never creates a pod
+	// when it has as many as it wants.
+	Wanted map[string]int
+	// Live says that Pods and Wanted were read from the API server rather than
+	// from caches.
+	Live bool
+	// Frozen says that nothing can be recorded: subsets that need a reservation
+	// are passed over, and the ledger is taken as it is.
+	Frozen bool
+	Now    time.Time
+}
+
+// reservation is a slot that is held for a pod.
+type reservation struct {
+	key    string
+	subset int
+	since  time.Time
+}
+
+// tally counts the slots of one version.
+type tally struct {
+	// taken is how many slots of each subset have a pod or are held for one.
+	taken []int
+	// active is how many active pods there are, in whatever subset.
+	active int
+	// unseen are the reservations of which no pod is known, the oldest first.
+	unseen []reservation
+}
+
+// count makes the tally of a version. A slot is taken by an active pod, or by a
+// reservation whose pod nobody has seen: the union of both by their key, so a
+// cache that lags behind counts a slot twice over at no time, and misses none.
+func (l Ledger) count(version string) *tally {
+	t := &tally{taken: make([]int, len(l.Spread.Spec.Subsets))}
+	seen := make(map[string]bool, len(l.Pods))
+	for _, pod := range l.Pods {
+		match, matched := l.matchOf(pod)
+		if matched {
+			seen[match.Key(pod.Name)] = true
+		}
+		if !IsActive(pod) || VersionOf(l.Spread, pod) != version {
+			continue
+		}
+		t.active++
+		if i := indexOf(l.Spread, match.Subset); matched && i >= 0 {
+			t.taken[i]++
+		}
+	}
+	for _, held := range l.reservations(version) {
+		if !seen[held.key] {
+			t.unseen = append(t.unseen, held)
+			t.taken[held.subset]++
+		}
+	}
+	return t
+}
+
+// matchOf returns the pod's annotation if it speaks of this WorkloadSpread.
+func (l Ledger) matchOf(pod *corev1.Pod) (Match, bool) {
+	match, ok := MatchOf(pod)
+	return match, ok && match.Name == l.Spread.Name
+}
+
+// reservations returns those of a version that hold a slot still, the oldest
+// first. Those of a subset that was removed hold nothing.
+func (l Ledger) reservations(version string) []reservation {
+	var all []reservation
+	for _, status := range l.Spread.Status.VersionedSubsetStatuses[version] {
+		i := indexOf(l.Spread, status.Name)
+		if i < 0 {
+			continue
+		}
+		for key, since := range status.CreatingPods {
+			if !l.Gone[key] && l.Now.Before(since.Add(Retention)) {
+				all = append(all, reservation{key: key, subset: i, since: since.Time})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b reservation) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.key, b.key)) })
+	return all
+}
+
+// holds returns the subset that a reservation of the key is for.
+func (l Ledger) holds(version, key string) (subset int, ok bool) {
+	for _, held := range l.reservations(version) {
+		if held.key == key {
+			return held.subset, true
+		}
+	}
+	return 0, false
+}
+
+// reclaim drops the oldest unseen reservations that cannot have a pod: with
+// them, and with the pods that are being asked for, the workload would have more
+// pods than its controller wants. A create that was refused after admission so
+// gives its slot back at once.
+func (t *tally) reclaim(wanted, asked int) (dropped []reservation) {
+	surplus := t.active + len(t.unseen) + asked - wanted
+	n := min(max(0, surplus), len(t.unseen))
+	for _, held := range t.unseen[:n] {
+		t.taken[held.subset]--
+	}
+	dropped, t.unseen = t.unseen[:n], t.unseen[n:]
+	return dropped
+}
+
+// waiting counts, over all versions, the pods of a subset that no scheduler has
+// found a node for yet, and the reservations of pods nobody has seen.
+func (l Ledger) waiting(subset int) int {
+	name := l.Spread.Spec.Subsets[subset].Name
+	seen := make(map[string]bool, len(l.Pods))
+	n := 0
+	for _, pod := range l.Pods {
+		match, matched := l.matchOf(pod)
+		if !matched {
+			continue
+		}
+		seen[match.Key(pod.Name)] = true
+		if match.Subset == name && IsActive(pod) && isUnplaced(pod, l.Virtual[name]) {
+			n++
+		}
+	}
+	for version := range maps.Keys(l.Spread.Status.VersionedSubsetStatuses) {
+		for _, held := range l.reservations(version) {
+			if held.subset == subset && !seen[held.key] {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// isUnplaced says whether a pod waits for a node; on a virtual node it waits for
+// one downstream.
+func isUnplaced(pod *corev1.Pod, virtual bool) bool {
+	if pod.Spec.NodeName == "" {
+		return true
+	}
+	return virtual && pod.Annotations[api.DownstreamNodeAnnotation] == "" && pod.Status.Phase != corev1.PodRunning
+}
