@@ -2,14 +2,23 @@ package webhook_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	kjson "sigs.k8s.io/json"
+
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/spillway-io/spillway/webhook"
+	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/spread"
 )
 
 // BenchmarkAdmission compares the handler with the least that a webhook written
@@ -39,6 +48,76 @@ func BenchmarkAdmission(b *testing.B) {
 			b.ReportMetric(float64(floor.Nanoseconds())/float64(b.N), "decode-and-allow-ns/op")
 		})
 	}
+}
+
+// BenchmarkSpread compares the admission of a pod into a subset with that of a
+// pod that no WorkloadSpread targets, from the same run. The choice is given:
+// this is the price of placing.
+func BenchmarkSpread(b *testing.B) {
+	body := review(b, realisticPod("true"), nil)
+	without := &admission.Webhook{Handler: placing(nil)}
+	const (
+		marks   = `{"metadata":{"annotations":{"subset":"common"}}}`
+		clears  = `{"metadata":{"annotations":{"subset":"vk"}},"spec":{"affinity":{"nodeAffinity":null,"podAntiAffinity":null},"nodeSelector":null}}`
+		stashes = `{"metadata":{"annotations":{"subset":"vk","clusterSelector":"{\"tolerations\":[{\"key\":\"test\",\"operator\":\"Exists\"}]}"}},"spec":{"affinity":{"nodeAffinity":null,"podAntiAffinity":null},"nodeSelector":null}}`
+		env     = `{"spec":{"containers":[{"name":"main","env":[{"name":"SUBSET","value":"a"}]}]}}`
+	)
+	for _, bench := range []struct {
+		name, patch string
+		virtual     bool
+	}{
+		{"real-without-patch", "", false},
+		{"real", marks, false},
+		{"virtual", clears, true},
+		{"virtual-without-patch", "", true},
+		{"virtual-patch-stashes", stashes, true},
+		{"real-patch-env", env, false},
+	} {
+		spreading := &admission.Webhook{Handler: placing(benchDecision(bench.patch, bench.virtual))}
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var with, stash time.Duration
+			for b.Loop() {
+				started := time.Now()
+				admitOnce(b, spreading, body)
+				between := time.Now()
+				admitOnce(b, without, body)
+				with, stash = with+between.Sub(started), stash+time.Since(between)
+			}
+			b.ReportMetric(with.Seconds()/stash.Seconds(), "x-stash")
+			b.ReportMetric(float64(with.Nanoseconds())/float64(b.N), "spread-ns/op")
+			b.ReportMetric(float64(stash.Nanoseconds())/float64(b.N), "stash-ns/op")
+		})
+	}
+}
+
+func benchDecision(patch string, virtual bool) *spread.Decision {
+	ws := &v1alpha1.WorkloadSpread{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}}
+	ws.Spec.Subsets = []v1alpha1.WorkloadSpreadSubset{{
+		Name: "common",
+		RequiredNodeSelectorTerm: &corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
+			{Key: "node-role.kubernetes.io/worker", Operator: corev1.NodeSelectorOpIn, Values: []string{"true"}},
+		}},
+		Tolerations: []corev1.Toleration{{Key: "unscheduler", Operator: corev1.TolerationOpEqual, Value: "true", Effect: corev1.TaintEffectNoSchedule}},
+		Patch:       runtime.RawExtension{Raw: []byte(patch)},
+	}}
+	return &spread.Decision{Spread: ws, Subset: &ws.Spec.Subsets[0], Virtual: virtual, UID: "5b0c1d7e-9c8e-4a53-8a0e-0d6a2f4c7f11", Reason: spread.First}
+}
+
+// placing is the handler's way through the core, with a decision that is given.
+func placing(d *spread.Decision) admission.Handler {
+	return admission.HandlerFunc(func(_ context.Context, req admission.Request) admission.Response {
+		pod := &corev1.Pod{}
+		if _, err := kjson.UnmarshalStrict(req.Object.Raw, pod); err != nil {
+			return admission.Errored(http.StatusBadRequest, err)
+		}
+		out := mutate.Admit(mutate.Input{Pod: pod, Namespace: mutate.Namespace{Name: "default"}, Create: true, Spread: d}, policy())
+		operations, err := webhook.Patch(pod, out.Pod)
+		if err = errors.Join(err, out.Denied, out.SpreadFailed); err != nil {
+			return admission.Errored(http.StatusInternalServerError, err)
+		}
+		return admission.Patched("", operations...)
+	})
 }
 
 func admitOnce(b *testing.B, handler http.Handler, body []byte) {

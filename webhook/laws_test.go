@@ -42,6 +42,7 @@ func TestLaws(t *testing.T) {
 		"L4-patch-on-raw-json":                 lawPatchOnRaw,
 		"L5-not-opted-in":                      lawNotOptedIn,
 		"L6-order-does-not-matter":             lawOrder,
+		"one-of-them-in-a-subset":              lawSpread,
 	}
 	var wg sync.WaitGroup
 	workers := uint64(runtime.GOMAXPROCS(0))

@@ -3,6 +3,7 @@ package mutate
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/spread"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
@@ -36,6 +38,9 @@ type Input struct {
 	Namespace Namespace
 	// Create says that the request creates the pod itself.
 	Create bool
+	// Spread is what was decided by the WorkloadSpread that targets the pod; nil
+	// if there is none.
+	Spread *spread.Decision
 }
 
 // Outcome is what Admit decided.
@@ -49,6 +54,10 @@ type Outcome struct {
 	Denied error
 	// Warnings are shown to the user by kubectl.
 	Warnings []string
+	// SpreadFailed is why the WorkloadSpread that targets the pod was not
+	// honoured: Decision.Err, or what went wrong when its subset was placed. The
+	// pod was handled without it. Having no subset with room is no failure.
+	SpreadFailed error
 }
 
 // Admit decides what becomes of a pod. It is idempotent: the Outcome's pod, put
@@ -62,31 +71,40 @@ func Admit(in Input, policy Policy) Outcome {
 	if err != nil {
 		return deny(in, err)
 	}
+	to := destinationOf(in.Spread)
 
-	var (
-		pod      = optIn(in.Pod)
-		warnings []string
-	)
-	switch found.Origin {
-	case stash.Absent:
+	if found.Origin == stash.Absent && to.stashes {
 		if errs := stash.FieldsOf(&in.Pod.Spec).Validate(field.NewPath("spec")); len(errs) > 0 {
 			return skip(in, InvalidScheduling, "Spillway left the pod as it is, because of its scheduling fields: "+errs.ToAggregate().Error())
 		}
-		pod, err = stash.Save(pod, policy.RoutingKeys)
-		if err != nil {
-			return deny(in, err)
-		}
-	case stash.Saved:
-		pod, warnings = trimAgain(pod, policy.RoutingKeys)
-	case stash.Supplied:
-		warnings = unknownFields(found)
 	}
-	pod = place(pod)
-
-	if err := checkAnnotationSize(pod); err != nil {
+	saved, err := save(optIn(in.Pod), found, to, policy.RoutingKeys)
+	if err != nil {
 		return deny(in, err)
 	}
-	return Outcome{Pod: pod, Warnings: warnings}
+	placed, warnings, err := place(saved, found, to)
+	if err != nil {
+		return withoutSpread(in, policy, err)
+	}
+
+	if err := checkAnnotationSize(placed); err != nil {
+		if to.subset != nil {
+			return withoutSpread(in, policy, err)
+		}
+		return deny(in, err)
+	}
+	return Outcome{
+		Pod:          placed,
+		Warnings:     slices.Concat(to.warnings, lostWarning(in.Pod, placed, found, to), warnings),
+		SpreadFailed: to.failed,
+	}
+}
+
+// withoutSpread admits the pod as if no subset had room for it: whatever is
+// wrong with a WorkloadSpread is not the pod's fault.
+func withoutSpread(in Input, policy Policy, err error) Outcome {
+	in.Spread = &spread.Decision{Spread: in.Spread.Spread, Reason: spread.Failed, Err: err}
+	return Admit(in, policy)
 }
 
 // optIn writes a namespace's opt-in on the pod, where selectors and people can
@@ -102,20 +120,6 @@ func optIn(pod *corev1.Pod) *corev1.Pod {
 	}
 	labelled.Labels[api.OptInLabel] = api.OptedIn
 	return &labelled
-}
-
-// trimAgain removes the constraints that another webhook added upstream after
-// the stash was made. The stash is written once, so they cannot travel; left in
-// place they would keep the pod off every virtual node. Nobody may find out by
-// chance, hence the warning.
-func trimAgain(pod *corev1.Pod, keys stash.RoutingKeys) (trimmed *corev1.Pod, warnings []string) {
-	trimmed = stash.Trim(pod, keys)
-	if dropped := changedFields(pod.Spec, trimmed.Spec); len(dropped) > 0 {
-		warnings = append(warnings, fmt.Sprintf(
-			"Spillway removed from the upstream pod what was added to it after the stash was made, which does not reach the downstream pod: %s; "+
-				"a webhook that adds constraints must run before Spillway's to have them honoured downstream", strings.Join(dropped, ", ")))
-	}
-	return trimmed, warnings
 }
 
 func unknownFields(s stash.Stash) []string {

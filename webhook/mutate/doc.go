@@ -5,8 +5,15 @@
 // The steps, in the order in which they are taken:
 //
 //	check   is the pod to be handled? if not, a named reason says why
-//	save    put its scheduling fields into the stash, once
-//	place   require a virtual node, and tolerate its taint
+//	save    put its scheduling fields into the stash, once, if it is sent to a
+//	        virtual node; where they can be judged, they stay or come back
+//	place   write in what sends it there: the subset that was chosen for it,
+//	        the virtual nodes' requirement and the toleration of their taint
+//
+// Choosing a subset, between check and save, is not a step here: it counts other
+// pods, and the shell puts its result into the Input. A subset that cannot be
+// placed is the WorkloadSpread's fault, never the pod's: the pod is admitted
+// without it.
 //
 // Admitting a pod that was admitted before changes nothing, also when other
 // webhooks changed it in between: API servers call webhooks again after others

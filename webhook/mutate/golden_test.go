@@ -2,33 +2,50 @@ package mutate_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/rogpeppe/go-internal/txtar"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/spread"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
 // inputs are the files of a case that are read; all others are written by
 // -update and compared otherwise.
 //
-//	namespace.yaml  the namespace, if there is more to it than the name default
-//	node.yaml       labels of the virtual node that runs the pod; optional
-//	pod.yaml        the pod of the request
+//	namespace.yaml       the namespace, if there is more to it than the name default
+//	node.yaml            labels of the virtual node that runs the pod; optional
+//	nodes.yaml           metadata of the cluster's nodes, of which the WorkloadSpread knows; optional
+//	workloadspread.yaml  the WorkloadSpread that targets the pod; optional
+//	choice.yaml          what was chosen: subset and uid, or a message or error why there is no subset
+//	pod.yaml             the pod of the request
 //
-//	admitted.yaml   the pod as it is admitted
-//	downstream.yaml the scheduling fields that its downstream pod gets
-//	skipped, denied, warnings   what is said about it
-func inputs() []string { return []string{"namespace.yaml", "node.yaml", "pod.yaml"} }
+//	virtual              the subsets that mean virtual nodes, and what is said about that
+//	admitted.yaml        the pod as it is admitted
+//	downstream.yaml      the scheduling fields that its downstream pod gets, if it is sent to a virtual node
+//	skipped, denied, spread-failed, warnings   what is said about it
+func inputs() []string {
+	return []string{"namespace.yaml", "node.yaml", "nodes.yaml", "workloadspread.yaml", "choice.yaml", "pod.yaml"}
+}
+
+// choice is what stands for the choosing of a subset.
+type choice struct {
+	Subset, UID, Message, Error string
+}
 
 // TestGolden runs every case of testdata twice: admitting the admitted pod again
 // must change nothing.
@@ -63,11 +80,21 @@ func TestGolden(t *testing.T) {
 
 func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 	t.Helper()
-	in := mutate.Input{Pod: &corev1.Pod{}, Namespace: mutate.Namespace{Name: "default"}, Create: true}
+	var (
+		pod       corev1.Pod
+		namespace = corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default"}}
+		metadata  []metav1.ObjectMeta
+		ws        v1alpha1.WorkloadSpread
+		chosen    choice
+	)
 	virtual := stash.VirtualNode{
 		Name:        "spillway",
 		Labels:      map[string]string{"type": "virtual-kubelet", "kubernetes.io/role": "agent"},
 		RoutingKeys: stash.DefaultRoutingKeys(),
+	}
+	into := map[string]any{
+		"namespace.yaml": &namespace, "node.yaml": &virtual.Labels, "nodes.yaml": &metadata,
+		"workloadspread.yaml": &ws, "choice.yaml": &chosen, "pod.yaml": &pod,
 	}
 	result := &txtar.Archive{Comment: given.Comment}
 	for _, name := range inputs() {
@@ -76,31 +103,28 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 			continue
 		}
 		result.Files = append(result.Files, txtar.File{Name: name, Data: data})
-		var namespace corev1.Namespace
-		var into any
-		switch name {
-		case "namespace.yaml":
-			into = &namespace
-		case "node.yaml":
-			into = &virtual.Labels
-		case "pod.yaml":
-			into = in.Pod
-		}
-		if err := yaml.UnmarshalStrict(data, into); err != nil {
+		if err := yaml.UnmarshalStrict(data, into[name]); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if name == "namespace.yaml" {
-			in.Namespace = mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels}
-		}
 	}
-
-	policy := mutate.Policy{RoutingKeys: virtual.RoutingKeys, OwnNamespace: "spillway-system"}
-	out := mutate.Admit(in, policy)
 	add := func(name, text string) {
 		if text != "" {
 			result.Files = append(result.Files, txtar.File{Name: name, Data: []byte(strings.TrimSuffix(text, "\n") + "\n")})
 		}
 	}
+
+	in := mutate.Input{Pod: &pod, Namespace: mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels}, Create: true}
+	if ws.Name != "" {
+		var nodes []*corev1.Node
+		for _, node := range metadata {
+			nodes = append(nodes, &corev1.Node{ObjectMeta: node})
+		}
+		subsets, warnings := spread.VirtualSubsets(&ws, nodes)
+		add("virtual", strings.Join(append(slices.Sorted(maps.Keys(subsets)), warnings...), "\n"))
+		in.Spread = decision(t, &ws, subsets, chosen)
+	}
+	policy := mutate.Policy{RoutingKeys: virtual.RoutingKeys, OwnNamespace: "spillway-system"}
+	out := mutate.Admit(in, policy)
 	switch {
 	case out.Denied != nil:
 		add("denied", out.Denied.Error())
@@ -108,14 +132,39 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 		add("skipped", string(out.Skipped))
 	default:
 		add("admitted.yaml", toYAML(t, out.Pod))
-		add("downstream.yaml", downstream(t, out.Pod, virtual))
-		again := mutate.Admit(mutate.Input{Pod: out.Pod, Namespace: in.Namespace, Create: true}, policy)
+		if in.Spread == nil || in.Spread.Virtual && out.SpreadFailed == nil {
+			add("downstream.yaml", downstream(t, out.Pod, virtual))
+		}
+		in.Pod = out.Pod
+		again := mutate.Admit(in, policy)
 		if diff := cmp.Diff(toYAML(t, out.Pod), toYAML(t, again.Pod)); diff != "" || again.Skipped != "" || again.Denied != nil {
 			t.Errorf("admitted again, the pod changes (skipped %q, denied %v):\n%s", again.Skipped, again.Denied, diff)
 		}
 	}
+	if out.SpreadFailed != nil {
+		add("spread-failed", out.SpreadFailed.Error())
+	}
 	add("warnings", strings.Join(out.Warnings, "\n"))
 	return result
+}
+
+func decision(t *testing.T, ws *v1alpha1.WorkloadSpread, virtual map[string]bool, chosen choice) *spread.Decision {
+	t.Helper()
+	d := &spread.Decision{Spread: ws, UID: chosen.UID, Virtual: virtual[chosen.Subset], Reason: spread.First, Message: chosen.Message}
+	for i := range ws.Spec.Subsets {
+		if ws.Spec.Subsets[i].Name == chosen.Subset {
+			d.Subset = &ws.Spec.Subsets[i]
+		}
+	}
+	switch {
+	case d.Subset == nil && chosen.Subset != "":
+		t.Fatalf("choice.yaml: there is no subset %q", chosen.Subset)
+	case chosen.Error != "":
+		d.Reason, d.Err = spread.Failed, errors.New(chosen.Error)
+	case d.Subset == nil:
+		d.Reason = spread.NoSubset
+	}
+	return d
 }
 
 func downstream(t *testing.T, admitted *corev1.Pod, virtual stash.VirtualNode) string {

@@ -43,6 +43,13 @@ const (
 	InvalidScheduling Reason = "invalid-scheduling"
 )
 
+// Handles says whether Admit will handle the pod. It saves the shell from
+// gathering what Admit will not look at.
+func Handles(in Input, policy Policy) bool {
+	reason, _ := check(in, policy)
+	return reason == ""
+}
+
 // check says whether the pod is to be handled: the reason is empty if it is. A
 // warning tells the user what was probably meant otherwise.
 //

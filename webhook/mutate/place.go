@@ -1,23 +1,75 @@
 package mutate
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/spread"
+	"github.com/spillway-io/spillway/webhook/stash"
 )
 
-// place sends a pod that no workload spread targets to the virtual nodes: it
-// tolerates their taint and requires their type. What is there already is not
-// added again.
-func place(pod *corev1.Pod) *corev1.Pod {
-	placed := *pod
-	placed.Spec.Tolerations = tolerateProvider(pod.Spec.Tolerations)
-	if pod.Spec.NodeSelector[api.NodeTypeLabel] != api.NodeTypeVirtual {
-		placed.Spec.Affinity = requireVirtualNode(pod.Spec.Affinity)
+// place writes into the pod what sends it to its destination. What is there
+// already is not added again. The error is the WorkloadSpread's.
+func place(pod *corev1.Pod, found stash.Stash, to destination) (placed *corev1.Pod, warnings []string, err error) {
+	switch {
+	case to.subset != nil:
+		placed, warnings, err = placeInSubset(pod, &found, to)
+		if err != nil {
+			return nil, nil, err
+		}
+	case to.spread != nil:
+		placed = withoutMatch(pod)
+	default:
+		placed = new(*pod)
 	}
-	return &placed
+	if to.tolerates {
+		placed.Spec.Tolerations = tolerateProvider(placed.Spec.Tolerations)
+	}
+	// A stash that we made ourselves must not reach a machine. Where somebody else
+	// made it, a WorkloadSpread says well enough where the pod may run.
+	if to.stashes && (found.Origin != stash.Supplied || to.spread == nil) {
+		placed.Spec.Affinity = requireVirtualNode(placed.Spec)
+	}
+	return placed, append(warnings, unknownFields(found)...), nil
+}
+
+// placeInSubset refuses what the API server would refuse because of the subset:
+// the pod has done nothing wrong. found becomes the stash that the subset's
+// patch brings, if it does.
+func placeInSubset(pod *corev1.Pod, found *stash.Stash, to destination) (placed *corev1.Pod, warnings []string, err error) {
+	placed, warnings, err = spread.Place(pod, *to.spread)
+	if err != nil {
+		return nil, nil, err
+	}
+	refused := func(err error) error {
+		ws := to.spread.Spread
+		return fmt.Errorf("subset %q of WorkloadSpread \"%s/%s\": %w", to.subset.Name, ws.Namespace, ws.Name, err)
+	}
+	if to.supplies {
+		if *found, err = stash.Read(placed); err != nil {
+			return nil, nil, refused(err)
+		}
+	}
+	if errs := stash.FieldsOf(&placed.Spec).Validate(field.NewPath("spec")); len(errs) > 0 && len(stash.FieldsOf(&pod.Spec).Validate(nil)) == 0 {
+		return nil, nil, refused(errs.ToAggregate())
+	}
+	return placed, warnings, nil
+}
+
+// withoutMatch removes a record of a choice that was not made for this pod, such
+// as one in a workload's template: it would be counted.
+func withoutMatch(pod *corev1.Pod) *corev1.Pod {
+	unmatched := *pod
+	if _, matched := pod.Annotations[api.MatchedWorkloadSpreadAnnotation]; matched {
+		unmatched.Annotations = maps.Clone(pod.Annotations)
+		delete(unmatched.Annotations, api.MatchedWorkloadSpreadAnnotation)
+	}
+	return &unmatched
 }
 
 // tolerateProvider adds the toleration of the virtual nodes' taint, unless a
@@ -46,33 +98,11 @@ func toleratesProvider(t corev1.Toleration) bool {
 	return t.Operator == corev1.TolerationOpExists || (t.Operator == "" || t.Operator == corev1.TolerationOpEqual) && t.Value == api.ProviderTaintValue
 }
 
-// requireVirtualNode puts the requirement into every alternative of the
-// required node affinity. An alternative without any requirement selects no
-// node; it must not begin to select virtual ones.
-func requireVirtualNode(affinity *corev1.Affinity) *corev1.Affinity {
-	var required corev1.Affinity
-	if affinity != nil {
-		required = *affinity
+// requireVirtualNode returns the affinity with which the pod runs on a virtual
+// node only.
+func requireVirtualNode(spec corev1.PodSpec) *corev1.Affinity {
+	if spec.NodeSelector[api.NodeTypeLabel] == api.NodeTypeVirtual {
+		return spec.Affinity
 	}
-	var node corev1.NodeAffinity
-	if required.NodeAffinity != nil {
-		node = *required.NodeAffinity
-	}
-	virtual := corev1.NodeSelectorRequirement{Key: api.NodeTypeLabel, Operator: corev1.NodeSelectorOpIn, Values: []string{api.NodeTypeVirtual}}
-	isVirtual := func(r corev1.NodeSelectorRequirement) bool {
-		return r.Key == virtual.Key && r.Operator == virtual.Operator && slices.Equal(r.Values, virtual.Values)
-	}
-	terms := []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{virtual}}}
-	if alternatives := node.RequiredDuringSchedulingIgnoredDuringExecution; alternatives != nil {
-		terms = slices.Clone(alternatives.NodeSelectorTerms)
-		for i, term := range terms {
-			selectsNothing := len(term.MatchExpressions)+len(term.MatchFields) == 0
-			if !selectsNothing && !slices.ContainsFunc(term.MatchExpressions, isVirtual) {
-				terms[i].MatchExpressions = append(slices.Clip(term.MatchExpressions), virtual)
-			}
-		}
-	}
-	node.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{NodeSelectorTerms: terms}
-	required.NodeAffinity = &node
-	return &required
+	return spread.Require(spec.Affinity, &corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{spread.VirtualNodes()}})
 }
