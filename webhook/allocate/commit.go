@@ -1,0 +1,184 @@
+package allocate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/spillway-io/spillway/webhook/spread"
+)
+
+// errNoDecision stands for a defect: a batch that ended without an answer.
+var errNoDecision = errors.New("no decision was made")
+
+// batch is the pods that are decided together.
+type batch struct {
+	*Allocator
+	line     *line
+	ws       *v1alpha1.WorkloadSpread
+	tickets  []*ticket
+	answered []spread.Decision
+
+	// live says that caches were found to be behind.
+	live bool
+	// frozen is why nothing can be recorded.
+	frozen error
+}
+
+// admitMore takes those into the batch that came meanwhile.
+func (b *batch) admitMore() {
+	b.tickets = append(b.tickets, b.take(b.line, maxBatch-len(b.tickets))...)
+}
+
+// decideAll makes a decision for every pod of the batch, in its order. They hold
+// when it returns: what they depend on is recorded.
+func (b *batch) decideAll(ctx context.Context) []spread.Decision {
+	b.ws = b.newest(b.ws)
+	for {
+		ledger, err := b.gather(ctx)
+		if err != nil {
+			return b.allFailed(err)
+		}
+		choices := ledger.Choose(b.requests())
+		if choices.Stale {
+			b.metrics.staleReads.Inc()
+			b.live = true
+			continue
+		}
+		if choices.Status == nil {
+			b.metrics.batches.WithLabelValues(unwritten).Observe(float64(len(b.tickets)))
+			return choices.Decisions
+		}
+		err = b.record(ctx, *choices.Status)
+		if err == nil {
+			b.metrics.batches.WithLabelValues(written).Observe(float64(len(b.tickets)))
+			return choices.Decisions
+		}
+		b.lookAgain(ctx, err)
+		b.admitMore()
+	}
+}
+
+// lookAgain prepares for another try after the reservations could not be
+// recorded. Somebody else's write in between is the usual reason; after any other
+// the pods are decided without reservations.
+func (b *batch) lookAgain(ctx context.Context, err error) {
+	if apierrors.IsConflict(err) {
+		b.metrics.conflicts.Inc()
+		fresh := &v1alpha1.WorkloadSpread{}
+		if err = b.Allocator.live.Get(ctx, client.ObjectKeyFromObject(b.ws), fresh); err == nil && fresh.UID == b.ws.UID {
+			b.ws = fresh
+			return
+		}
+	}
+	b.metrics.unrecorded.Inc()
+	// What is in the caches must do.
+	b.live = false
+	b.frozen = fmt.Errorf("cannot record which slots are taken: %w", err)
+}
+
+// gather makes the ledger: from caches, and from the API server when those were
+// found to be behind. Percentages are always of what the workload wants now: a
+// cache that has yet to see it scaled would give the first of its new pods to the
+// wrong subset.
+func (b *batch) gather(ctx context.Context) (spread.Ledger, error) {
+	ledger, err := b.outline(ctx, b.ws)
+	if err != nil {
+		return ledger, err
+	}
+	ledger.Live, ledger.Frozen, ledger.Gone = b.live, b.frozen != nil, b.gone.since(b.now().Add(-spread.Retention))
+	if b.frozen == nil && (b.live || spread.UsesPercent(b.ws)) {
+		if ledger.Target, _, err = b.workloads.LiveTarget(ctx, b.ws); err != nil {
+			return ledger, err
+		}
+	}
+	pods := b.pods()
+	owners := controllersOf(pods)
+	if b.live {
+		ledger.Pods, err = b.workloads.LivePods(ctx, b.ws, owners...)
+	} else {
+		ledger.Pods, err = b.workloads.PodsWith(ctx, b.ws, owners...)
+	}
+	if err != nil {
+		return ledger, err
+	}
+	ledger.Wanted, err = b.workloads.Wanted(ctx, b.ws, pods, b.live)
+	return ledger, err
+}
+
+// record writes the status on the condition that nobody else did.
+func (b *batch) record(ctx context.Context, status v1alpha1.WorkloadSpreadStatus) error {
+	written := b.ws.DeepCopy()
+	written.Status = status
+	patch := client.MergeFromWithOptions(b.ws, client.MergeFromWithOptimisticLock{})
+	if err := b.status.Status().Patch(ctx, written, patch); err != nil {
+		return err
+	}
+	b.remember(written)
+	return nil
+}
+
+func (b *batch) requests() []spread.Request {
+	requests := make([]spread.Request, len(b.tickets))
+	for i, t := range b.tickets {
+		requests[i] = t.request
+	}
+	return requests
+}
+
+func (b *batch) pods() []*corev1.Pod {
+	pods := make([]*corev1.Pod, len(b.tickets))
+	for i, t := range b.tickets {
+		pods[i] = t.request.Pod
+	}
+	return pods
+}
+
+func (b *batch) allFailed(err error) []spread.Decision {
+	decisions := make([]spread.Decision, len(b.tickets))
+	for i := range decisions {
+		decisions[i] = failed(b.ws, err)
+	}
+	return decisions
+}
+
+// controllersOf returns the workloads that control pods directly.
+func controllersOf(pods []*corev1.Pod) []spread.Owner {
+	seen := map[types.UID]bool{}
+	var owners []spread.Owner
+	for _, pod := range pods {
+		if owner, ok := spread.ControllerOf(pod); ok && !seen[owner.UID] {
+			seen[owner.UID] = true
+			owners = append(owners, owner)
+		}
+	}
+	return owners
+}
+
+// newest returns the later of what the cache has and of what this process wrote.
+func (a *Allocator) newest(cached *v1alpha1.WorkloadSpread) *v1alpha1.WorkloadSpread {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	written, ok := a.latest[cached.UID]
+	if !ok {
+		return cached
+	}
+	if order, err := resourceversion.CompareResourceVersion(written.ResourceVersion, cached.ResourceVersion); err == nil && order > 0 {
+		return written
+	}
+	delete(a.latest, cached.UID)
+	return cached
+}
+
+func (a *Allocator) remember(written *v1alpha1.WorkloadSpread) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.latest[written.UID] = written
+}

@@ -1,0 +1,77 @@
+package allocate
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spillway-io/spillway/webhook/spread"
+)
+
+// How a batch ended: with a write, or without need of one.
+const (
+	written   = "written"
+	unwritten = "unwritten"
+)
+
+// Metrics tell what became of pods that WorkloadSpreads target.
+//
+//	spillway_spread_decisions_total{namespace,workloadspread,subset,reason}  pods, by spread.Reason
+//	spillway_spread_batch_pods{outcome}     pods decided together; written: with a write, unwritten: without
+//	spillway_spread_conflicts_total         writes that somebody else's came before, and were tried again
+//	spillway_spread_stale_reads_total       batches for which caches were found to be behind
+//	spillway_spread_unrecorded_total        batches whose slots could not be recorded
+type Metrics struct {
+	decisions  *prometheus.CounterVec
+	batches    *prometheus.HistogramVec
+	conflicts  prometheus.Counter
+	staleReads prometheus.Counter
+	unrecorded prometheus.Counter
+}
+
+// NewMetrics registers the metrics. It fails when they are registered already.
+func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spillway_spread_decisions_total",
+			Help: "Pods that a WorkloadSpread targets, by the subset chosen and why.",
+		}, []string{"namespace", "workloadspread", "subset", "reason"}),
+		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "spillway_spread_batch_pods",
+			Help:    "Pods of one WorkloadSpread that were decided together, by whether that was recorded.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}, []string{"outcome"}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spillway_spread_conflicts_total",
+			Help: "Writes of reservations that were tried again because somebody else wrote first.",
+		}),
+		staleReads: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spillway_spread_stale_reads_total",
+			Help: "Batches that were read from the API server because caches were behind.",
+		}),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spillway_spread_unrecorded_total",
+			Help: "Batches decided without reservations because they could not be recorded.",
+		}),
+	}
+	for _, c := range []prometheus.Collector{m.decisions, m.batches, m.conflicts, m.staleReads, m.unrecorded} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *Metrics) decided(namespace string, d spread.Decision) {
+	labels := prometheus.Labels{"namespace": namespace, "workloadspread": "", "subset": "", "reason": string(d.Reason)}
+	if d.Spread != nil {
+		labels["workloadspread"] = d.Spread.Name
+	}
+	if d.Subset != nil {
+		labels["subset"] = d.Subset.Name
+	}
+	m.decisions.With(labels).Inc()
+}
+
+// forget drops the series of a WorkloadSpread that is gone.
+func (m *Metrics) forget(namespace, name string) {
+	m.decisions.DeletePartialMatch(prometheus.Labels{"namespace": namespace, "workloadspread": name})
+}

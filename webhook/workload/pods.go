@@ -1,0 +1,138 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/spread"
+)
+
+// Pods returns the opted-in pods that ws's target controls, directly or through
+// others, and that its filter selects. They are slim, and shared with the cache.
+func (r *Reader) Pods(ctx context.Context, ws *v1alpha1.WorkloadSpread) ([]*corev1.Pod, error) {
+	return r.PodsWith(ctx, ws)
+}
+
+// PodsWith is Pods when some of the workloads below the target are known already,
+// which the cache may not have yet.
+func (r *Reader) PodsWith(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error) {
+	controllers, err := r.controllers(ctx, ws, known)
+	if err != nil {
+		return nil, err
+	}
+	var pods []*corev1.Pod
+	for key := range controllers {
+		var list corev1.PodList
+		err := r.cache.List(ctx, &list, client.InNamespace(ws.Namespace), client.MatchingFields{controllerIndex: key}, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return nil, fmt.Errorf("cannot list pods: %w", err)
+		}
+		pods = append(pods, selected(ws, &list)...)
+	}
+	return pods, nil
+}
+
+// LivePods is PodsWith from the API server.
+func (r *Reader) LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error) {
+	controllers, err := r.controllers(ctx, ws, known)
+	if err != nil {
+		return nil, err
+	}
+	var list corev1.PodList
+	if err := r.live.List(ctx, &list, client.InNamespace(ws.Namespace), client.MatchingLabels{api.OptInLabel: api.OptedIn}); err != nil {
+		return nil, fmt.Errorf("cannot list pods: %w", err)
+	}
+	var pods []*corev1.Pod
+	for _, pod := range selected(ws, &list) {
+		if owner, ok := spread.ControllerOf(pod); ok && controllers.Has(indexKey(owner)) {
+			pods = append(pods, pod)
+		}
+	}
+	return pods, nil
+}
+
+func selected(ws *v1alpha1.WorkloadSpread, list *corev1.PodList) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for i := range list.Items {
+		// A selector that does not parse selects nothing: its WorkloadSpread
+		// takes part in no admission either.
+		if selects, err := spread.Selects(ws, list.Items[i].Labels); err == nil && selects {
+			pods = append(pods, &list.Items[i])
+		}
+	}
+	return pods
+}
+
+// Nodes returns all nodes, slim, and shared with the cache.
+func (r *Reader) Nodes(ctx context.Context) ([]*corev1.Node, error) {
+	var list corev1.NodeList
+	if err := r.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("cannot list nodes: %w", err)
+	}
+	nodes := make([]*corev1.Node, len(list.Items))
+	for i := range list.Items {
+		nodes[i] = &list.Items[i]
+	}
+	return nodes, nil
+}
+
+// controllers returns the index keys of the target and of all workloads that it
+// controls, directly or through others.
+func (r *Reader) controllers(ctx context.Context, ws *v1alpha1.WorkloadSpread, known []spread.Owner) (sets.Set[string], error) {
+	target := spread.TargetKind(ws)
+	found := sets.New(indexKey(spread.Owner{GroupKind: target, Name: ws.Spec.TargetReference.Name}))
+	for _, owner := range known {
+		found.Insert(indexKey(owner))
+	}
+	links, err := r.links(ctx, ws.Namespace, below(target))
+	if err != nil {
+		return nil, err
+	}
+	for grown := true; grown; {
+		grown = false
+		for workload, controller := range links {
+			if found.Has(controller) && !found.Has(workload) {
+				found.Insert(workload)
+				grown = true
+			}
+		}
+	}
+	return found, nil
+}
+
+// links returns, for the workloads of some kinds, which workload controls them.
+func (r *Reader) links(ctx context.Context, namespace string, kinds []schema.GroupVersionKind) (map[string]string, error) {
+	links := map[string]string{}
+	for _, kind := range kinds {
+		workloads, err := r.list(ctx, namespace, kind)
+		if err != nil {
+			return nil, err
+		}
+		for i := range workloads {
+			if owner, ok := spread.ControllerOf(&workloads[i]); ok {
+				links[indexKey(spread.Owner{GroupKind: kind.GroupKind(), Name: workloads[i].GetName()})] = indexKey(owner)
+			}
+		}
+	}
+	return links, nil
+}
+
+// below are the kinds that can stand between a target and its pods.
+func below(target schema.GroupKind) []schema.GroupVersionKind {
+	switch {
+	case target == schema.GroupKind{Group: appsv1.GroupName, Kind: "Deployment"}:
+		return []schema.GroupVersionKind{replicaSetKind()}
+	case spread.IsKnown(target):
+		return nil
+	default:
+		return cachedKinds()
+	}
+}
