@@ -1,0 +1,64 @@
+package workloadspread
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Metrics are the controller's own metrics.
+//
+//	spillway_workloadspread_subset_replicas{namespace,workloadspread,subset}  active pods
+//	spillway_workloadspread_rescheduled_total{scheduler}                      pods moved to another subset
+//
+// The scheduler is the one that found no node, "upstream" or "downstream".
+type Metrics struct {
+	replicas    *prometheus.GaugeVec
+	rescheduled *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics. It fails when they are registered already.
+func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		replicas: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "spillway_workloadspread_subset_replicas",
+			Help: "Active pods of a WorkloadSpread's subset, as last reported in its status.",
+		}, []string{"namespace", "workloadspread", "subset"}),
+		rescheduled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spillway_workloadspread_rescheduled_total",
+			Help: "Pods deleted so that they move to another subset, by the scheduler that found no node for them.",
+		}, []string{"scheduler"}),
+	}
+	return m, errors.Join(registry.Register(m.replicas), registry.Register(m.rescheduled))
+}
+
+// report sets the gauges of the subsets there are, and removes those of the
+// subsets there were. It returns the names of the former.
+func (m *Metrics) report(key types.NamespacedName, before []string, statuses []v1alpha1.WorkloadSpreadSubsetStatus) []string {
+	names := make([]string, len(statuses))
+	for i := range statuses {
+		names[i] = statuses[i].Name
+		m.replicas.WithLabelValues(key.Namespace, key.Name, names[i]).Set(float64(statuses[i].Replicas))
+	}
+	for _, name := range before {
+		if !slices.Contains(names, name) {
+			m.replicas.DeleteLabelValues(key.Namespace, key.Name, name)
+		}
+	}
+	return names
+}
+
+func (m *Metrics) forget(key types.NamespacedName) {
+	m.replicas.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "workloadspread": key.Name})
+}
+
+func (m *Metrics) moved(downstream bool) {
+	scheduler := "upstream"
+	if downstream {
+		scheduler = "downstream"
+	}
+	m.rescheduled.WithLabelValues(scheduler).Inc()
+}

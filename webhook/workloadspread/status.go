@@ -1,0 +1,84 @@
+package workloadspread
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/spillway-io/spillway/webhook/spread"
+)
+
+// Reasons of the events about a subset; they are those of its condition.
+const (
+	reasonSubsetUnschedulable = "SubsetUnschedulable"
+	reasonSubsetProbing       = "SubsetProbing"
+	reasonSubsetRecovered     = "SubsetRecovered"
+)
+
+// report writes the status if it is another one, with the version that was
+// read: what the webhook reserved meanwhile must not be lost.
+func (p *pass) report(ctx context.Context) error {
+	ws := p.view.Spread
+	report := p.view.Report()
+	p.lookAt(report.Wake)
+	p.memory.subsets = p.metrics.report(p.key, p.memory.subsets, report.Status.SubsetStatuses)
+	if apiequality.Semantic.DeepEqual(ws.Status, report.Status) {
+		return nil
+	}
+	if next := p.memory.wrote.Add(writePause); p.view.Now.Before(next) {
+		p.lookAt(next)
+		return nil
+	}
+	p.memory.wrote = p.view.Now
+	after := ws.DeepCopy()
+	after.Status = report.Status
+	err := p.client.Status().Patch(ctx, after, client.MergeFromWithOptions(ws, client.MergeFromWithOptimisticLock{}))
+	switch {
+	case apierrors.IsConflict(err):
+		p.lookAt(p.view.Now.Add(writePause))
+		return nil
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot write the status: %w", err)
+	}
+	p.memory.note(report.Changes, p.clock.Now())
+	for _, change := range report.Changes {
+		p.announce(change)
+	}
+	return nil
+}
+
+// announce tells of a subset that was closed, probed or opened again.
+func (p *pass) announce(c spread.Change) {
+	switch c.To {
+	case corev1.ConditionFalse:
+		p.events.Eventf(p.view.Spread, nil, corev1.EventTypeWarning, reasonSubsetUnschedulable, "Close",
+			"%s", note("New pods pass over subset %q for %s: %s", c.Subset, p.backoff.After(p.memory.closings[c.Subset]), c.Message))
+	case corev1.ConditionUnknown:
+		p.events.Eventf(p.view.Spread, nil, corev1.EventTypeNormal, reasonSubsetProbing, "Probe",
+			"One pod at a time may try subset %q again", c.Subset)
+	case corev1.ConditionTrue:
+		if c.From != "" {
+			p.events.Eventf(p.view.Spread, nil, corev1.EventTypeNormal, reasonSubsetRecovered, "Open",
+				"Subset %q can schedule pods again", c.Subset)
+		}
+	}
+}
+
+// maxNote is how long the API server lets an event's note be.
+const maxNote = 1024
+
+// note cuts a text that a scheduler had a part in.
+func note(format string, args ...any) string {
+	text := fmt.Sprintf(format, args...)
+	if len(text) <= maxNote {
+		return text
+	}
+	const more = "..."
+	return text[:maxNote-len(more)] + more
+}
