@@ -13,11 +13,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
 
+	"k8s.io/client-go/tools/events"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/spread"
 )
 
 // NamespaceReader returns the labels of a namespace.
@@ -33,6 +35,10 @@ type Handler struct {
 	Policy mutate.Policy
 	// Namespaces is asked for pods that carry no opt-in label themselves.
 	Namespaces NamespaceReader
+	// Spreads chooses subsets by WorkloadSpreads; nil: there are none.
+	Spreads Spreads
+	// Events tells owners of pods which subset was chosen; nil: nobody is told.
+	Events events.EventRecorder
 	// Metrics counts what was decided.
 	Metrics *Metrics
 }
@@ -76,8 +82,33 @@ func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) 
 	if err != nil {
 		return refused(http.StatusInternalServerError, err)
 	}
-	return answer(pod, mutate.Admit(mutate.Input{Pod: pod, Namespace: namespace, Create: true}, h.Policy), unknown)
+	in := mutate.Input{Pod: pod, Namespace: namespace, Create: true}
+	in.Spread = h.chooseSubset(ctx, req, in)
+	out := mutate.Admit(in, h.Policy)
+	if !isDryRun(req) {
+		h.narrate(req.Namespace, in, out)
+	}
+	return answer(in, out, unknown)
 }
+
+// chooseSubset asks for the subset of a pod that will be handled.
+func (h *Handler) chooseSubset(ctx context.Context, req admission.Request, in mutate.Input) *spread.Decision {
+	if h.Spreads == nil || !mutate.Handles(in, h.Policy) {
+		return nil
+	}
+	return h.Spreads.Decide(ctx, req.Namespace, in.Pod, req.UID, isDryRun(req))
+}
+
+// narrate tells which subset was chosen, or what became of the choice.
+func (h *Handler) narrate(namespace string, in mutate.Input, out mutate.Outcome) {
+	told := in.Spread
+	if told != nil && told.Err == nil && out.SpreadFailed != nil {
+		told = &spread.Decision{Spread: told.Spread, Reason: spread.Failed, Err: out.SpreadFailed}
+	}
+	narrator{events: h.Events}.tell(namespace, in.Pod, told)
+}
+
+func isDryRun(req admission.Request) bool { return req.DryRun != nil && *req.DryRun }
 
 // namespace gathers what the decision may depend on: labels of the namespace
 // count for pods without a label of their own only.
@@ -95,22 +126,30 @@ func (h *Handler) namespace(ctx context.Context, req admission.Request, pod *cor
 }
 
 // answer puts the core's outcome into the words of the admission API.
-func answer(before *corev1.Pod, out mutate.Outcome, unknown []error) verdict {
+func answer(in mutate.Input, out mutate.Outcome, unknown []error) verdict {
 	switch {
 	case out.Denied != nil:
 		return verdict{outcome: outcomeDenied, reason: "stash", response: admission.Denied(out.Denied.Error()).WithWarnings(out.Warnings...), err: out.Denied}
 	case out.Skipped != "":
 		return skipped(out.Skipped, out.Warnings)
 	}
-	operations, err := Patch(before, out.Pod)
+	operations, err := Patch(in.Pod, out.Pod)
 	if err != nil {
 		return failedOpen(err)
 	}
-	warnings := slices.Concat(out.Warnings, lostFields(unknown))
-	if len(operations) == 0 {
-		return verdict{outcome: outcomeHandled, response: admission.Allowed("").WithWarnings(warnings...)}
+	v := verdict{outcome: outcomeHandled, response: admission.Allowed("")}
+	if len(operations) > 0 {
+		v.response = admission.Patched("", operations...)
 	}
-	return verdict{outcome: outcomeHandled, response: admission.Patched("", operations...).WithWarnings(warnings...)}
+	warnings := slices.Concat(out.Warnings, lostFields(unknown))
+	if in.Spread != nil {
+		warnings = append(warnings, in.Spread.Warnings...)
+	}
+	v.response = v.response.WithWarnings(warnings...)
+	if out.SpreadFailed != nil {
+		v.outcome, v.reason, v.err = outcomeFailed, "spread", out.SpreadFailed
+	}
+	return v
 }
 
 // lostFields warns of parts of the scheduling fields that this build does not

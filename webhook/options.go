@@ -13,6 +13,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/spread"
 )
 
 // Options configure Run. Fields without a default must be set.
@@ -38,6 +39,14 @@ type Options struct {
 	// told to stop and is no longer ready: as long as it takes until nobody
 	// sends any. Zero stops at once; requests under way are always finished.
 	DrainDelay time.Duration
+
+	// LeaderElection has one of several replicas elected to keep WorkloadSpreads'
+	// status and to move pods; without it this process does. All replicas admit
+	// pods in any case.
+	LeaderElection bool
+	// Backoff is how long a subset that cannot schedule pods is passed over
+	// before one pod may try it again.
+	Backoff spread.Backoff
 
 	// Register, if set, has the process write its MutatingWebhookConfiguration
 	// as soon as it is ready to serve.
@@ -80,6 +89,8 @@ func (o Options) Validate() error {
 	check(o.CertDir != "", "certificate directory: none given")
 	check(o.DrainDelay >= 0, "drain delay %s: negative", o.DrainDelay)
 	check(slices.Contains(o.Policy.RoutingKeys, api.NodeTypeLabel), "routing keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
+	check(o.Backoff.Base > 0 && o.Backoff.Max >= o.Backoff.Base, "unschedulable backoff %s up to %s: not a positive time, or falling", o.Backoff.Base, o.Backoff.Max)
+	check(!o.LeaderElection || o.Policy.OwnNamespace != "", "leader election: no namespace for its lease")
 	if o.Register != nil {
 		errs = append(errs, o.Register.validate())
 	}

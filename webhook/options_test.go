@@ -9,6 +9,7 @@ import (
 
 	"github.com/spillway-io/spillway/webhook"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/workloadspread"
 )
 
 // TestOptionsValidate: each mistake is named, all of them at once.
@@ -21,6 +22,8 @@ func TestOptionsValidate(t *testing.T) {
 		"no-cluster":           {func(o *webhook.Options) { o.Upstream = nil }, "upstream cluster"},
 		"port":                 {func(o *webhook.Options) { o.Port = 70000 }, "port 70000"},
 		"no-certificates":      {func(o *webhook.Options) { o.CertDir = "" }, "certificate directory"},
+		"no-backoff":           {func(o *webhook.Options) { o.Backoff.Base = 0 }, "unschedulable backoff"},
+		"lease-nowhere":        {func(o *webhook.Options) { o.LeaderElection = true }, "no namespace for its lease"},
 		"negative-drain":       {func(o *webhook.Options) { o.DrainDelay = -1 }, "drain delay"},
 		"type-is-not-routing":  {func(o *webhook.Options) { o.Policy.RoutingKeys = []string{"clusterID"} }, `"type" must be among them`},
 		"neither-url-nor-svc":  {func(o *webhook.Options) { o.Register.URL = "" }, "either a URL or a service"},
@@ -36,6 +39,7 @@ func TestOptionsValidate(t *testing.T) {
 			options := webhook.Options{
 				Upstream: &rest.Config{}, Port: 9443, CertDir: "certs",
 				Policy:   mutate.Policy{RoutingKeys: policy().RoutingKeys},
+				Backoff:  workloadspread.DefaultBackoff(),
 				Register: &webhook.Registration{Name: "spillway", URL: "https://127.0.0.1:9443", CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail},
 			}
 			tc.change(&options)

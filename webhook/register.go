@@ -62,7 +62,7 @@ func requirement(key string, operator metav1.LabelSelectorOperator, values ...st
 func entry(name string, r Registration) *admissionregistrationv1ac.MutatingWebhookApplyConfiguration {
 	return admissionregistrationv1ac.MutatingWebhook().
 		WithName(name).
-		WithClientConfig(clientConfig(r)).
+		WithClientConfig(clientConfig(r, Path)).
 		WithRules(admissionregistrationv1ac.RuleWithOperations().
 			WithOperations(admissionregistrationv1.Create).
 			WithAPIGroups(corev1.GroupName).WithAPIVersions("v1").WithResources("pods").
@@ -70,18 +70,18 @@ func entry(name string, r Registration) *admissionregistrationv1ac.MutatingWebho
 		WithFailurePolicy(r.FailurePolicy).
 		WithMatchPolicy(admissionregistrationv1.Equivalent).
 		WithReinvocationPolicy(admissionregistrationv1.IfNeededReinvocationPolicy).
-		WithSideEffects(admissionregistrationv1.SideEffectClassNone).
+		WithSideEffects(admissionregistrationv1.SideEffectClassNoneOnDryRun).
 		WithTimeoutSeconds(admissionTimeoutSeconds).
 		WithAdmissionReviewVersions("v1")
 }
 
-func clientConfig(r Registration) *admissionregistrationv1ac.WebhookClientConfigApplyConfiguration {
+func clientConfig(r Registration, path string) *admissionregistrationv1ac.WebhookClientConfigApplyConfiguration {
 	config := admissionregistrationv1ac.WebhookClientConfig().WithCABundle(r.CABundle...)
 	if r.URL != "" {
-		return config.WithURL(strings.TrimSuffix(r.URL, "/") + Path)
+		return config.WithURL(strings.TrimSuffix(r.URL, "/") + path)
 	}
 	return config.WithService(admissionregistrationv1ac.ServiceReference().
-		WithNamespace(r.Service.Namespace).WithName(r.Service.Name).WithPort(r.Service.Port).WithPath(Path))
+		WithNamespace(r.Service.Namespace).WithName(r.Service.Name).WithPort(r.Service.Port).WithPath(path))
 }
 
 // register writes the configuration once the server listens, and tries again

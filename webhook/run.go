@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -17,7 +18,12 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/spillway-io/spillway/webhook/workload"
 )
+
+// leaseName is the Lease by which one replica is elected.
+const leaseName = "spillway-webhook"
 
 // Run serves the webhook until ctx ends, then drains: it stops being ready,
 // keeps answering for DrainDelay, finishes what is under way, and returns.
@@ -34,12 +40,21 @@ func Run(ctx context.Context, opts Options) error {
 		return fmt.Errorf("cannot set up the webhook: %w", err)
 	}
 	server := mgr.GetWebhookServer()
+	spreads, err := addSpreads(mgr, opts)
+	if err != nil {
+		return err
+	}
 	server.Register(Path, &admission.Webhook{Handler: &Handler{
 		Policy:     opts.Policy,
 		Namespaces: namespaces{cache: mgr.GetCache(), live: mgr.GetAPIReader()},
+		Spreads:    spreads.allocator,
+		Events:     mgr.GetEventRecorder("spillway-webhook"),
 		Metrics:    metrics,
 	}})
-	if err := addChecks(ctx, mgr, server); err != nil {
+	if err := addPolicies(mgr, server, opts); err != nil {
+		return err
+	}
+	if err := addChecks(ctx, mgr, server, spreads.check); err != nil {
 		return err
 	}
 	if opts.Register != nil {
@@ -58,6 +73,9 @@ func newManager(opts Options) (manager.Manager, error) {
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
 	return manager.New(opts.Upstream, manager.Options{
 		Scheme: scheme,
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
@@ -68,14 +86,24 @@ func newManager(opts Options) (manager.Manager, error) {
 		}),
 		HealthProbeBindAddress: opts.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: workload.CacheOptions()},
+
+		LeaderElection:                opts.LeaderElection,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       opts.Policy.OwnNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		// The process ends when it loses the lease. That happens only when it has
+		// not reached the API server for this long, and then nobody asks it to
+		// admit pods either.
+		LeaseDuration: new(30 * time.Second),
+		RenewDeadline: new(20 * time.Second),
 	})
 }
 
 // addChecks makes the process ready from the moment on which it can answer
 // rightly, with caches filled and the server listening, to the moment on which
 // it is told to stop.
-func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Server) error {
+func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Server, spreads healthz.Checker) error {
 	if _, err := mgr.GetCache().GetInformer(ctx, namespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
 		return fmt.Errorf("cannot watch namespaces: %w", err)
 	}
@@ -93,7 +121,7 @@ func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Serv
 		}
 		return nil
 	}
-	for name, check := range map[string]healthz.Checker{"caches": cachesSynced, "server": server.StartedChecker(), "draining": notDraining} {
+	for name, check := range map[string]healthz.Checker{"caches": cachesSynced, "server": server.StartedChecker(), "workloadspreads": spreads, "draining": notDraining} {
 		if err := mgr.AddReadyzCheck(name, check); err != nil {
 			return fmt.Errorf("cannot add the readiness check %q: %w", name, err)
 		}
@@ -107,7 +135,7 @@ func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Serv
 // addRegistration has API servers told of the webhook once it can answer them:
 // before that, their requests for opted-in pods would be refused.
 func addRegistration(mgr manager.Manager, server ctrlwebhook.Server, opts Options) error {
-	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+	err := mgr.Add(onEveryReplica(func(ctx context.Context) error {
 		register(logf.IntoContext(ctx, mgr.GetLogger()), mgr.GetClient(), server.StartedChecker(), *opts.Register, opts.Policy.OwnNamespace)
 		return nil
 	}))
@@ -116,6 +144,15 @@ func addRegistration(mgr manager.Manager, server ctrlwebhook.Server, opts Option
 	}
 	return nil
 }
+
+// onEveryReplica is a runnable that does not wait to be elected.
+type onEveryReplica func(context.Context) error
+
+// Start runs it.
+func (f onEveryReplica) Start(ctx context.Context) error { return f(ctx) }
+
+// NeedLeaderElection says that it does not.
+func (onEveryReplica) NeedLeaderElection() bool { return false }
 
 // drain returns a context that outlives ctx by delay, so that requests sent
 // while the news of its end spreads are still answered. The caller must call

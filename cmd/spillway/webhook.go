@@ -14,6 +14,7 @@ import (
 	"github.com/spillway-io/spillway/webhook"
 	"github.com/spillway-io/spillway/webhook/mutate"
 	"github.com/spillway-io/spillway/webhook/stash"
+	"github.com/spillway-io/spillway/webhook/workloadspread"
 )
 
 type webhookFlags struct {
@@ -60,6 +61,8 @@ MutatingWebhookConfiguration.`,
 	flags.DurationVar(&f.options.DrainDelay, "drain-delay", 5*time.Second, "how long to keep answering after being told to stop")
 	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream")
 	flags.StringVar(&f.options.Policy.OwnNamespace, "namespace", "spillway-system", "namespace Spillway runs in; its pods are never handled")
+	flags.BoolVar(&f.options.LeaderElection, "leader-elect", true, "elect one of several replicas to keep the status of WorkloadSpreads and to move pods; its lease is in --namespace")
+	flags.DurationVar(&f.options.Backoff.Base, "unschedulable-backoff", workloadspread.DefaultBackoff().Base, "how long a subset that cannot schedule pods is passed over before one pod tries it again; twice as long after each failure")
 	flags.BoolVar(&f.register, "register", false, "write the MutatingWebhookConfiguration when ready")
 	flags.StringVar(&f.registration.Name, "register-name", "spillway", "name of the MutatingWebhookConfiguration")
 	flags.StringVar(&f.registration.URL, "register-url", "", "https://host:port under which the upstream API servers reach this process")
@@ -77,6 +80,7 @@ func (f webhookFlags) complete() (webhook.Options, error) {
 		return opts, fmt.Errorf("--kubeconfig: %w", err)
 	}
 	opts.Upstream = upstream
+	opts.Backoff.Max = max(opts.Backoff.Base, workloadspread.DefaultBackoff().Max)
 	opts.Metrics = ctrlmetrics.Registry
 	opts.Policy = mutate.Policy{RoutingKeys: f.routingKeys, OwnNamespace: opts.Policy.OwnNamespace}
 	if !f.register {

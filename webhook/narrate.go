@@ -1,0 +1,60 @@
+package webhook
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/spillway-io/spillway/webhook/spread"
+)
+
+// Spreads chooses the subset of a pod; the decision is nil if no WorkloadSpread
+// targets it.
+type Spreads interface {
+	Decide(ctx context.Context, namespace string, pod *corev1.Pod, uid types.UID, dryRun bool) *spread.Decision
+}
+
+// maxNote is how long the text of an event can be, in bytes, by the API's rules.
+const maxNote = 1024
+
+// narrator tells the owner of a pod, and of its WorkloadSpread, which subset the
+// pod got and why. Events that repeat are counted by their recorder, so that a
+// burst is a handful of writes.
+type narrator struct {
+	events events.EventRecorder
+}
+
+func (n narrator) tell(namespace string, pod *corev1.Pod, d *spread.Decision) {
+	if n.events == nil || d == nil || d.Reason == spread.Kept {
+		return
+	}
+	kind, message, action := corev1.EventTypeNormal, d.Message, "AdmitWithoutSubset"
+	if d.Subset != nil {
+		action = "PlaceIn-" + d.Subset.Name
+	} else {
+		kind = corev1.EventTypeWarning
+	}
+	if d.Err != nil {
+		message = "The pod is admitted without the WorkloadSpread: " + d.Err.Error()
+	}
+	message = message[:min(len(message), maxNote)]
+	// A decision is about a pod with an owner: nothing else is targeted.
+	owner := ownerReference(namespace, pod)
+	if d.Spread == nil {
+		n.events.Eventf(owner, nil, kind, string(d.Reason), action, "%s", message)
+		return
+	}
+	n.events.Eventf(owner, d.Spread, kind, string(d.Reason), action, "%s", message)
+	n.events.Eventf(d.Spread, owner, kind, string(d.Reason), action, "%s", message)
+}
+
+func ownerReference(namespace string, pod *corev1.Pod) *corev1.ObjectReference {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil {
+		owner = &metav1.OwnerReference{}
+	}
+	return &corev1.ObjectReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Namespace: namespace, Name: owner.Name, UID: owner.UID}
+}
