@@ -37,6 +37,14 @@
 //	err = node.Start()
 //	err = node.WaitReady(ctx)
 //
+// Several webhooks behind one address, as behind a Service:
+//
+//	balancer, err := playground.StartBalancer(ctx, clusters[0])
+//	for _, name := range []string{"webhook-1", "webhook-2"} {
+//		webhook, err := playground.StartWebhook(ctx, playground.WebhookOptions{
+//			Binary: spillway, Upstream: clusters[0], Name: name, Balancer: balancer})
+//	}
+//
 // Who acts is part of a test. Client, AdminConfig and Kubectl act as the
 // administrator; Kubeconfig certifies any other user, who may do what RBAC
 // grants. Spillway's processes act as users with the roles in roles/, the least

@@ -28,3 +28,9 @@ var nodeUpstreamRoles string
 
 //go:embed roles/node-downstream.yaml
 var nodeDownstreamRoles string
+
+// CloneSetCRD is for clusters whose CloneSets a test keeps itself, with
+// InstallCRDs.
+//
+//go:embed crds/cloneset.yaml
+var CloneSetCRD string

@@ -22,18 +22,23 @@ const pollEvery = 50 * time.Millisecond
 const maxAnswer = 64 << 10
 
 // Eventually calls check until it returns nil. When ctx ends first, the error
-// says what was waited for and what check last said.
+// says what was waited for and what check last said, unless that was only that
+// ctx ended.
 func Eventually(ctx context.Context, what string, check func(context.Context) error) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
+	var last error
 	for {
 		err := check(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting until %s: %w; last: %w", what, context.Cause(ctx), err)
+			return fmt.Errorf("gave up waiting until %s: %w; last: %w", what, context.Cause(ctx), last)
 		case <-ticker.C:
 		}
 	}

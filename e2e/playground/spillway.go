@@ -52,6 +52,9 @@ type WebhookOptions struct {
 	Name string
 	// FailurePolicy is "Fail" or "Ignore"; the default is "Fail".
 	FailurePolicy string
+	// Balancer, if set, is the address under which it registers, together with
+	// other replicas that have the same one.
+	Balancer *Balancer
 	// ExtraArgs are added to its arguments.
 	ExtraArgs []string
 }
@@ -67,9 +70,9 @@ type Webhook struct {
 	upstream *Cluster
 }
 
-// StartWebhook starts `spillway webhook` as a user who may do what
-// roles/webhook.yaml says, lets it register itself, and waits until the API
-// server asks it.
+// StartWebhook installs the CRDs of Spillway's chart, starts `spillway webhook` as
+// a user who may do what roles/webhook.yaml says, lets it register itself, and
+// waits until the API server asks it, or any replica behind the same balancer.
 func StartWebhook(ctx context.Context, o WebhookOptions) (*Webhook, error) {
 	if o.Name == "" {
 		o.Name = "webhook"
@@ -90,12 +93,18 @@ func StartWebhook(ctx context.Context, o WebhookOptions) (*Webhook, error) {
 
 func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string, dir string, err error) {
 	dir = filepath.Join(o.Upstream.dir, o.Name)
-	certs := filepath.Join(dir, "certs")
 	port, err := o.Upstream.reserved.Take()
 	if err != nil {
 		return nil, "", err
 	}
 	if err := w.take(&o.Upstream.reserved); err != nil {
+		return nil, "", err
+	}
+	crds, err := shippedCRDs()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := o.Upstream.InstallCRDs(ctx, crds); err != nil {
 		return nil, "", err
 	}
 	if err := o.Upstream.Apply(ctx, webhookRoles); err != nil {
@@ -105,7 +114,7 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 	if err != nil {
 		return nil, "", err
 	}
-	w.URL, w.CA = "https://"+loopback(port), filepath.Join(certs, "ca.crt")
+	certs, err := w.reach(o.Balancer, dir, port)
 	return []string{
 		"webhook",
 		"--kubeconfig=" + kubeconfig,
@@ -120,7 +129,20 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 		"--ca-file=" + w.CA,
 		"--failure-policy=" + o.FailurePolicy,
 		"--drain-delay=0s",
-	}, dir, ServingCert(certs, "127.0.0.1")
+	}, dir, err
+}
+
+// reach decides where API servers reach the webhook that listens on port, and
+// makes the certificate for that unless the balancer has one for all replicas.
+func (w *Webhook) reach(balancer *Balancer, dir string, port int) (certs string, err error) {
+	if balancer != nil {
+		balancer.add(loopback(port))
+		w.URL, w.CA = balancer.URL, balancer.CA
+		return balancer.certs, nil
+	}
+	certs = filepath.Join(dir, "certs")
+	w.URL, w.CA = "https://"+loopback(port), filepath.Join(certs, "ca.crt")
+	return certs, ServingCert(certs, "127.0.0.1")
 }
 
 // WaitReady waits until the webhook is ready and the API server, which learns

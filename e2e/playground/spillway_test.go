@@ -32,11 +32,16 @@ func TestSpillway(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	webhook, err := StartWebhook(ctx, WebhookOptions{Binary: binary, Upstream: upstream})
+	balancer, err := StartBalancer(ctx, upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopAtEnd(t, webhook.Process)
+	stopAtEnd(t, balancer.Stop)
+	webhook, err := StartWebhook(ctx, WebhookOptions{Binary: binary, Upstream: upstream, Balancer: balancer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAtEnd(t, webhook.Stop)
 	node, err := StartVirtualNode(ctx, VirtualNodeOptions{
 		Binary: binary, Name: "east", Upstream: upstream, Downstream: downstream,
 		Labels: map[string]string{"clusterID": "east", "example.com/tier": "overflow"}, PodWorkers: 4,
@@ -44,7 +49,7 @@ func TestSpillway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopAtEnd(t, node.Process)
+	stopAtEnd(t, node.Stop)
 
 	t.Run("the node has its labels", func(t *testing.T) {
 		got, err := upstream.Client().CoreV1().Nodes().Get(ctx, "east", metav1.GetOptions{})
@@ -80,19 +85,35 @@ func TestSpillway(t *testing.T) {
 		waitRunningOn(ctx, t, upstream, "overflowing", 3, "east")
 		waitRunningOn(ctx, t, downstream, "overflowing", 3, "ssd")
 	})
+	t.Run("a second webhook answers while the first does not", func(t *testing.T) {
+		second, err := StartWebhook(ctx, WebhookOptions{Binary: binary, Upstream: upstream, Name: "second", Balancer: balancer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopAtEnd(t, second.Stop)
+		if err := webhook.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.WaitReady(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(webhook.Start(), webhook.WaitReady(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("they may do no more than they need", func(t *testing.T) {
-		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "list pods", "create pods", "delete namespaces")
+		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "create pods", "update pods", "patch deployments", "update workloadspreads", "delete namespaces")
 		forbidden(ctx, t, upstream, "spillway-node-east", nodeGroup, "get secrets", "create pods", "list namespaces", "delete nodes")
 		forbidden(ctx, t, downstream, "spillway-node-east", nodeGroup, "get secrets", "patch nodes", "delete namespaces", "create deployments")
 	})
 }
 
-func stopAtEnd(t *testing.T, p *Process) {
+func stopAtEnd(t *testing.T, stop func(context.Context) error) {
 	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), politely)
 		defer cancel()
-		if err := p.Stop(ctx); err != nil {
+		if err := stop(ctx); err != nil {
 			t.Error(err)
 		}
 	})

@@ -6,5 +6,8 @@
 //	    └────── virtual node west ──▶ downstream      killed and started again
 //	    └────── virtual node south ─▶ remote          whose API server goes away
 //
-// A story that harms a process has one of its own.
+//	replicated ◀── balancer ◀── one, two and three webhooks, of which one is killed
+//
+// Upstream has machines of its own, the pool "own", and those that stories about
+// pods without room add to it. A story that harms a process has one of its own.
 package stories

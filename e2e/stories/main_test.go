@@ -18,6 +18,9 @@ import (
 const (
 	startTimeout = 2 * time.Minute
 	storyTimeout = 3 * time.Minute
+
+	// backoff is how long a subset that could not schedule a pod is left alone.
+	backoff = 10 * time.Second
 )
 
 // stage is what the stories share.
@@ -84,8 +87,9 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 
 	clusters, err := playground.StartAll(ctx,
 		playground.Options{Name: "upstream", Dir: dir, Binaries: s.binaries, Nodes: []*corev1.Node{
-			playground.FakeNode("own-1", playground.Zone("a")),
-			playground.FakeNode("own-2", playground.Zone("b")),
+			ownNode("own-1", playground.Zone("a")),
+			ownNode("own-2", playground.Zone("b")),
+			ownNode("own-3", playground.Zone("a"), playground.Taint("unscheduer", "true", corev1.TaintEffectNoSchedule)),
 		}},
 		playground.Options{Name: "downstream", Dir: dir, Binaries: s.binaries, Nodes: downstreamNodes()},
 	)
@@ -95,12 +99,20 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 	s.upstream, s.downstream = clusters[0], clusters[1]
 	stops = append(stops, within(clusters[1].Stop), within(clusters[0].Stop))
 
-	webhook, err := playground.StartWebhook(ctx, playground.WebhookOptions{Binary: s.spillway, Upstream: s.upstream})
+	if err := s.upstream.InstallCRDs(ctx, playground.CloneSetCRD); err != nil {
+		return stop, err
+	}
+	webhook, err := playground.StartWebhook(ctx, playground.WebhookOptions{
+		Binary: s.spillway, Upstream: s.upstream, ExtraArgs: []string{"--unschedulable-backoff=" + backoff.String()},
+	})
 	if err != nil {
 		return stop, err
 	}
 	stops = append(stops, within(webhook.Stop))
-	east, err := s.virtualNode(ctx, "east", s.downstream)
+	if err := s.waitForDefaults(ctx); err != nil {
+		return stop, err
+	}
+	east, err := s.virtualNode(ctx, "east", s.downstream, "node-role.kubernetes.io/local-virtual-kubelet")
 	if err != nil {
 		return stop, err
 	}
@@ -108,13 +120,38 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 	return stop, nil
 }
 
+// waitForDefaults waits until the API server asks the webhook about WorkloadSpreads
+// too: without that, kubectl apply loses what a patch is to clear.
+func (s *stage) waitForDefaults(ctx context.Context) error {
+	return playground.Eventually(ctx, "WorkloadSpreads get their defaults", func(ctx context.Context) error {
+		strategy, _, err := s.upstream.Kubectl(ctx, fmt.Sprintf(twoOwnFirst, "apps/v1", "Deployment"),
+			"create", "--dry-run=server", "-f", "-", "-o=jsonpath={.spec.scheduleStrategy.type}")
+		if err == nil && strategy != "Fixed" {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+}
+
 // virtualNode starts a virtual node that pods can ask for by the routing key
-// clusterID.
-func (s *stage) virtualNode(ctx context.Context, name string, downstream *playground.Cluster) (*playground.VirtualNode, error) {
+// clusterID, and by the roles it is given.
+func (s *stage) virtualNode(ctx context.Context, name string, downstream *playground.Cluster, roles ...string) (*playground.VirtualNode, error) {
+	labels := map[string]string{"clusterID": name}
+	for _, role := range roles {
+		labels[role] = "true"
+	}
 	return playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
 		Binary: s.spillway, Name: name, Upstream: s.upstream, Downstream: downstream,
-		Labels: map[string]string{"clusterID": name},
+		Labels: labels,
 	})
+}
+
+// ownNode is one of the upstream cluster's own machines.
+func ownNode(name string, options ...playground.NodeOption) *corev1.Node {
+	return playground.FakeNode(name, append(options,
+		playground.Label("pool", "own"),
+		playground.Label("disktype", "ssd"),
+		playground.Label("node-role.kubernetes.io/WorkerNode", "true"))...)
 }
 
 // downstreamNodes are ten nodes with labels, zones and taints that no virtual

@@ -24,17 +24,41 @@ type story struct {
 	namespace string
 }
 
-// tell begins a story in a new upstream namespace with labels.
+// tell begins a story on the shared stage, in a new upstream namespace with
+// labels.
 func tell(t *testing.T, labels map[string]string) *story {
 	t.Helper()
 	t.Parallel()
+	return tellOn(t, shared, labels)
+}
+
+// tellOn begins a story on a stage that it may have to itself.
+func tellOn(t *testing.T, on stage, labels map[string]string) *story {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
 	t.Cleanup(cancel)
 	namespace := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
 	namespace = strings.Trim(namespace[max(0, len(namespace)-50):], "-")
-	s := &story{T: t, stage: shared, ctx: ctx, namespace: namespace}
+	s := &story{T: t, stage: on, ctx: ctx, namespace: namespace}
 	s.must("create the story's namespace", s.upstream.CreateNamespace(ctx, namespace, labels))
+	s.finally(s.explains)
 	return s
+}
+
+// explains prints what the upstream cluster knows of a story that failed.
+func (s *story) explains(ctx context.Context) error {
+	if !s.Failed() {
+		return nil
+	}
+	const enough = 6000 // characters
+	for _, question := range []string{"get pods -o wide", "get workloadspreads -o yaml", "get events --sort-by=.lastTimestamp"} {
+		answer, _, err := s.upstream.Kubectl(ctx, "", append(strings.Fields(question), "-n", s.namespace)...)
+		if err != nil {
+			return err
+		}
+		s.Logf("kubectl %s:\n%s", question, answer[:min(len(answer), enough)])
+	}
+	return nil
 }
 
 func (s *story) must(what string, err error) {

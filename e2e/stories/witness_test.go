@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,12 +24,21 @@ type witness struct {
 	uids    map[string]map[types.UID]bool
 	deleted map[string]bool
 	failed  map[string]string
+	history map[types.UID]*corev1.Pod // each pod as it was last seen
+	ran     map[types.UID]bool
+	placed  map[types.UID]string // the subsets of active pods
+	most    map[string]int       // how many pods of a subset were active at one time, at most
 }
 
 // watches starts a witness; what it saw is to be read after stop.
 func (s *story) watches(cluster *playground.Cluster) (w *witness, stop func()) {
 	s.Helper()
-	w = &witness{cluster: cluster.Name(), uids: map[string]map[types.UID]bool{}, deleted: map[string]bool{}, failed: map[string]string{}}
+	w = &witness{
+		cluster: cluster.Name(),
+		uids:    map[string]map[types.UID]bool{}, deleted: map[string]bool{}, failed: map[string]string{},
+		history: map[types.UID]*corev1.Pod{}, ran: map[types.UID]bool{},
+		placed: map[types.UID]string{}, most: map[string]int{},
+	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	first, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -69,7 +79,7 @@ func (w *witness) watch(ctx context.Context, cluster *playground.Cluster, namesp
 			switch {
 			case !isPod: // an error, after which nothing follows
 			case event.Type == watch.Deleted:
-				w.seesGone(pod.Name)
+				w.seesGone(pod)
 			default:
 				w.sees(pod)
 			}
@@ -81,6 +91,9 @@ func (w *witness) watch(ctx context.Context, cluster *playground.Cluster, namesp
 // seesAll also finds out what went away while nobody watched.
 func (w *witness) seesAll(pods []corev1.Pod) {
 	there := make(map[string]bool, len(pods))
+	w.mu.Lock()
+	clear(w.placed)
+	w.mu.Unlock()
 	for i := range pods {
 		there[pods[i].Name] = true
 		w.sees(&pods[i])
@@ -104,12 +117,61 @@ func (w *witness) sees(pod *corev1.Pod) {
 	if pod.Status.Phase == corev1.PodFailed {
 		w.failed[pod.Name] = pod.Status.Reason + " " + pod.Status.Message
 	}
+	w.history[pod.UID] = pod
+	w.ran[pod.UID] = w.ran[pod.UID] || pod.Status.Phase == corev1.PodRunning
+	delete(w.placed, pod.UID)
+	if subset := subsetOf(pod); subset != "" && active(pod) {
+		w.placed[pod.UID] = subset
+		w.most[subset] = max(w.most[subset], w.inSubset(subset))
+	}
 }
 
-func (w *witness) seesGone(name string) {
+func (w *witness) inSubset(subset string) (n int) {
+	for _, other := range w.placed {
+		if other == subset {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *witness) seesGone(pod *corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.deleted[name] = true
+	w.deleted[pod.Name] = true
+	delete(w.placed, pod.UID)
+}
+
+// sawSubsets counts the pods that there have ever been by their subsets, as far
+// as the story asks about them.
+func (w *witness) sawSubsets(about func(*corev1.Pod) bool) map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	subsets := map[string]int{}
+	for _, pod := range w.history {
+		if about(pod) {
+			subsets[subsetOf(pod)]++
+		}
+	}
+	return subsets
+}
+
+// sawOneCopyRun tells of names of which more than one pod has ever run.
+func (w *witness) sawOneCopyRun() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	copies := map[string]int{}
+	var errs []error
+	for uid, pod := range w.history {
+		if !w.ran[uid] {
+			continue
+		}
+		copies[pod.Name]++
+		if copies[pod.Name] > 1 {
+			errs = append(errs, fmt.Errorf("%s: copy %d of %s ran, on %s", w.cluster, copies[pod.Name], pod.Name, pod.Spec.NodeName))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // seen returns how many pods there have been so far.
@@ -142,4 +204,11 @@ func (w *witness) sawOnce(n int) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", w.cluster, errors.Join(errs...))
+}
+
+// sawMost returns how many active pods each subset had at most at one time.
+func (w *witness) sawMost() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.most)
 }
