@@ -12,12 +12,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/spillway-io/spillway/webhook/spread"
-	"github.com/spillway-io/spillway/webhook/workload"
 )
+
+// Workloads reads what decisions depend on; see workload.Reader.
+type Workloads interface {
+	// SpreadOf returns the WorkloadSpread that targets a pod, nil if none does.
+	SpreadOf(ctx context.Context, namespace string, pod *corev1.Pod) (*v1alpha1.WorkloadSpread, error)
+	// Borne says whether the pod's template carries its matched annotation.
+	Borne(ctx context.Context, namespace string, pod *corev1.Pod) bool
+	// Target and LiveTarget return what is known of ws's target.
+	Target(ctx context.Context, ws *v1alpha1.WorkloadSpread) (target spread.Target, ok bool, err error)
+	LiveTarget(ctx context.Context, ws *v1alpha1.WorkloadSpread) (target spread.Target, ok bool, err error)
+	// PodsWith and LivePods return the pods of ws's target.
+	PodsWith(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error)
+	LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error)
+	// Wanted returns how many pods the controllers of pods want, by version.
+	Wanted(ctx context.Context, ws *v1alpha1.WorkloadSpread, pods []*corev1.Pod, live bool) (map[string]int, error)
+	// Nodes returns all nodes.
+	Nodes(ctx context.Context) ([]*corev1.Node, error)
+}
 
 // Allocator chooses subsets for pods. It is safe for concurrent use.
 type Allocator struct {
-	workloads *workload.Reader
+	workloads Workloads
 	// live reads from the API server, and writes to it.
 	live    client.Reader
 	status  client.StatusClient
@@ -26,6 +43,7 @@ type Allocator struct {
 
 	virtual virtualSubsets
 	gone    gone
+	lately  lately
 
 	mu sync.Mutex
 	// lines has the pods that wait, by WorkloadSpread.
@@ -37,7 +55,7 @@ type Allocator struct {
 
 // New returns an allocator that reads workloads by one reader, which has the
 // caches, and WorkloadSpreads in doubt by the other.
-func New(workloads *workload.Reader, live client.Reader, status client.StatusClient, metrics *Metrics) *Allocator {
+func New(workloads Workloads, live client.Reader, status client.StatusClient, metrics *Metrics) *Allocator {
 	return &Allocator{
 		workloads: workloads,
 		live:      live,
@@ -45,7 +63,8 @@ func New(workloads *workload.Reader, live client.Reader, status client.StatusCli
 		metrics:   metrics,
 		now:       time.Now,
 		virtual:   virtualSubsets{known: map[types.UID]subsets{}},
-		gone:      gone{keys: map[string]time.Time{}},
+		gone:      gone{keys: map[key]departure{}},
+		lately:    lately{times: map[types.UID]map[string][]time.Time{}},
 		lines:     map[types.UID]*line{},
 		latest:    map[types.UID]*v1alpha1.WorkloadSpread{},
 	}
@@ -82,9 +101,12 @@ func (a *Allocator) decide(ctx context.Context, ws *v1alpha1.WorkloadSpread, err
 
 // outline is as much of the ledger as is known without counting pods.
 func (a *Allocator) outline(ctx context.Context, ws *v1alpha1.WorkloadSpread) (spread.Ledger, error) {
-	target, _, err := a.workloads.Target(ctx, ws)
-	if err != nil {
-		return spread.Ledger{}, err
+	var target spread.Target
+	if spread.NeedsTarget(ws) {
+		var err error
+		if target, _, err = a.workloads.Target(ctx, ws); err != nil {
+			return spread.Ledger{}, err
+		}
 	}
 	virtual, err := a.virtualSubsets(ctx, ws)
 	if err != nil {

@@ -53,17 +53,25 @@ func (b *batch) decideAll(ctx context.Context) []spread.Decision {
 			continue
 		}
 		if choices.Status == nil {
-			b.metrics.batches.WithLabelValues(unwritten).Observe(float64(len(b.tickets)))
-			return choices.Decisions
+			return b.decided(choices, unwritten)
 		}
-		err = b.record(ctx, *choices.Status)
-		if err == nil {
-			b.metrics.batches.WithLabelValues(written).Observe(float64(len(b.tickets)))
-			return choices.Decisions
+		if err = b.record(ctx, *choices.Status); err == nil {
+			return b.decided(choices, written)
 		}
 		b.lookAgain(ctx, err)
 		b.admitMore()
 	}
+}
+
+// decided takes note of decisions that hold.
+func (b *batch) decided(choices spread.Choices, outcome string) []spread.Decision {
+	b.metrics.batches.WithLabelValues(outcome).Observe(float64(len(b.tickets)))
+	for _, t := range b.tickets {
+		if !t.request.DryRun {
+			b.lately.add(b.ws.UID, spread.VersionOf(b.ws, t.request.Pod), b.now())
+		}
+	}
+	return choices.Decisions
 }
 
 // lookAgain prepares for another try after the reservations could not be
@@ -93,7 +101,8 @@ func (b *batch) gather(ctx context.Context) (spread.Ledger, error) {
 	if err != nil {
 		return ledger, err
 	}
-	ledger.Live, ledger.Frozen, ledger.Gone = b.live, b.frozen != nil, b.gone.since(b.now().Add(-spread.Retention))
+	ledger.Live, ledger.Frozen, ledger.Gone = b.live, b.frozen != nil, b.gone.from(b.ws.Namespace, b.now().Add(-spread.Retention))
+	ledger.Lately = b.lately.count(b.ws.UID, b.now())
 	if b.frozen == nil && (b.live || spread.UsesPercent(b.ws)) {
 		if ledger.Target, _, err = b.workloads.LiveTarget(ctx, b.ws); err != nil {
 			return ledger, err

@@ -7,6 +7,7 @@
 //	commit.go     a batch: gather, choose, record by one compare-and-swap, or try again
 //	gone.go       pods that were seen and are gone, whose reservations hold nothing
 //	start.go      what the allocator takes note of all the time
+//	lately.go     for how many pods we decided a moment ago, to notice that something is wrong
 //	virtual.go    which subsets mean virtual nodes, remembered until nodes change
 //	metrics.go    what was decided, and what that cost
 //

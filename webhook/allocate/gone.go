@@ -12,22 +12,35 @@ import (
 )
 
 // gone remembers the keys of pods that were seen and are gone, for as long as
-// there can be reservations under them. Keys of pods without a name at admission
-// are unique; a name may be used again, and is taken back then.
+// there can be reservations under them.
 type gone struct {
 	mu   sync.Mutex
-	keys map[string]time.Time
+	keys map[key]departure
 }
 
-// since returns the keys of pods that went away after a time, and forgets all
-// others.
-func (g *gone) since(t time.Time) map[string]bool {
+// key is what a pod's reservation is filed under, in the pod's namespace.
+type key struct{ namespace, name string }
+
+// departure is a pod that is gone.
+type departure struct {
+	seen time.Time
+	// created is when the pod was created. A reservation made later is for
+	// another pod, of the same name.
+	created time.Time
+}
+
+// from returns the keys of pods of a namespace that went away, each with the time
+// up to which a reservation was for that pod; those that went away before then
+// are forgotten.
+func (g *gone) from(namespace string, then time.Time) map[string]time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.keys, func(_ string, at time.Time) bool { return at.Before(t) })
-	keys := make(map[string]bool, len(g.keys))
-	for key := range g.keys {
-		keys[key] = true
+	maps.DeleteFunc(g.keys, func(_ key, d departure) bool { return d.seen.Before(then) })
+	keys := map[string]time.Time{}
+	for k, d := range g.keys {
+		if k.namespace == namespace {
+			keys[k.name] = d.created
+		}
 	}
 	return keys
 }
@@ -43,12 +56,17 @@ func (g *gone) handler(now func() time.Time) cache.ResourceEventHandler {
 			if !ok {
 				return
 			}
-			// A name can come back at once, with a reservation that holds.
-			if match, ok := spread.MatchOf(pod); ok && match.UID != "" {
-				g.mu.Lock()
-				defer g.mu.Unlock()
-				g.keys[match.UID] = now()
+			match, ok := spread.MatchOf(pod)
+			if !ok {
+				return
 			}
+			d := departure{seen: now(), created: pod.CreationTimestamp.Time}
+			if match.UID != "" {
+				d.created = d.seen // Nobody uses a UID again, so clocks need not agree.
+			}
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.keys[key{pod.Namespace, match.Key(pod.Name)}] = d
 		},
 	}
 }

@@ -43,6 +43,7 @@ func (a *Allocator) forget(object any) {
 		return
 	}
 	a.virtual.forget(ws.UID)
+	a.lately.forget(ws.UID)
 	a.metrics.forget(ws.Namespace, ws.Name)
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,9 +1,6 @@
 package spread
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -52,7 +49,7 @@ func (l Ledger) Immediate(r Request) (d Decision, ok bool) {
 	if _, claims := l.matchOf(r.Pod); claims && !r.Borne {
 		return Decision{}, false
 	}
-	outcome := l.walk(r, nil)
+	outcome := newWalk(l, r, nil).outcome()
 	return outcome.decision, !outcome.uncounted
 }
 
@@ -67,6 +64,9 @@ func (l Ledger) Choose(requests []Request) Choices {
 	for _, r := range requests {
 		decisions = append(decisions, b.decide(r))
 	}
+	if b.doubtful {
+		return Choices{Stale: true}
+	}
 	return Choices{Decisions: decisions, Status: b.status()}
 }
 
@@ -78,6 +78,9 @@ type batch struct {
 	tallies map[string]*tally
 	dropped map[string][]reservation
 	granted map[string][]reservation
+	// doubtful says that a pod spilled because of a reservation that may well
+	// have no pod.
+	doubtful bool
 }
 
 // open counts what there is. It returns false for a ledger that cannot be true.
@@ -110,24 +113,22 @@ func (b *batch) open(requests []Request) bool {
 func (b *batch) balance(version string, asked int) bool {
 	wanted, known := b.Wanted[version]
 	t := b.tallies[version]
-	if !known || t.active+len(t.unseen)+asked <= wanted {
+	switch {
+	case !known || b.Frozen:
 		return true
-	}
-	if b.Live {
+	case b.Live:
 		b.dropped[version] = t.reclaim(wanted, asked)
+		return true
+	default:
+		return t.active+t.underWay(b.Lately[version])+asked <= wanted
 	}
-	return b.Live || b.Frozen
 }
 
 func (b *batch) decide(r Request) Decision {
 	if subset, kept, _ := b.kept(r); kept {
-		d := b.chosen(subset, Kept, "admission was called again")
-		if match, _ := b.matchOf(r.Pod); match.UID != "" {
-			d.UID = match.UID
-		}
-		return d
+		return b.keep(r, subset)
 	}
-	outcome := b.walk(r, b)
+	outcome := newWalk(b.Ledger, r, b).outcome()
 	d := outcome.decision
 	if !outcome.reserve || r.DryRun {
 		return d
@@ -137,6 +138,20 @@ func (b *batch) decide(r Request) Decision {
 	b.granted[version] = append(b.granted[version], reservation{key: r.key(), subset: outcome.subset, since: b.Now})
 	if r.Pod.Name == "" {
 		d.UID = r.UID
+	}
+	return d
+}
+
+// keep decides for the subset that the pod has. A name whose reservation is used
+// once more has it renewed: the next creation under it must be told from the one
+// before, of which the pod may be gone.
+func (b *batch) keep(r Request, subset int) Decision {
+	d := b.chosen(subset, Kept, "admission was called again")
+	match, claims := b.matchOf(r.Pod)
+	d.UID = match.UID
+	if !claims && !r.DryRun {
+		version := VersionOf(b.Spread, r.Pod)
+		b.granted[version] = append(b.granted[version], reservation{key: r.key(), subset: subset, since: b.Now})
 	}
 	return d
 }
@@ -171,103 +186,4 @@ func (l Ledger) keptUncounted(r Request) (subset int, kept bool) {
 	}
 	counted := l.Spread.Spec.Subsets[i].MaxReplicas != nil && !IsOrdinal(l.Spread, l.Target)
 	return i, !counted && opennessOf(l.Spread, i) != probed
-}
-
-// outcome is where a walk over the subsets ended.
-type outcome struct {
-	decision Decision
-	subset   int
-	// reserve says that the choice holds only with a reservation.
-	reserve bool
-	// uncounted says that there is no decision without counting.
-	uncounted bool
-}
-
-// walk takes the subsets in their order and stops at the first that has room. It
-// counts by b; without it, it goes no further than it can without counting.
-func (l Ledger) walk(r Request, b *batch) outcome {
-	var passed []string
-	ordinal := IsOrdinal(l.Spread, l.Target)
-	position, threshold := positionOf(r.Pod, l.Target), 0
-	for i := range l.Spread.Spec.Subsets {
-		subset := &l.Spread.Spec.Subsets[i]
-		most, limited, err := Cap(subset, l.Target.Replicas)
-		if err != nil {
-			return outcome{decision: l.failed(i, err)}
-		}
-		state := opennessOf(l.Spread, i)
-		if state == closed {
-			passed = append(passed, fmt.Sprintf("%s is unschedulable (%s)", subset.Name, SchedulableOf(l.Spread, subset.Name).Message))
-			continue
-		}
-		reserve := state == probed || limited && !ordinal
-		switch {
-		case ordinal && limited && position >= threshold+most:
-			threshold += most
-			passed = append(passed, fmt.Sprintf("%s ends before number %d", subset.Name, threshold))
-			continue
-		case reserve && b == nil:
-			return outcome{uncounted: true}
-		case reserve && b.Frozen:
-			passed = append(passed, subset.Name+" is passed over because its slots cannot be recorded")
-			continue
-		case state == probed && b.tries(i) > 0:
-			passed = append(passed, subset.Name+" is being tried by another pod")
-			continue
-		case limited && !ordinal && b.taken(r, i) >= most:
-			passed = append(passed, fmt.Sprintf("%s is full (%d of %d)", subset.Name, b.taken(r, i), most))
-			continue
-		}
-		reason := reasonFor(i, state, ordinal)
-		return outcome{decision: l.chosen(i, reason, strings.Join(passed, ", ")), subset: i, reserve: reserve}
-	}
-	return outcome{decision: Decision{Spread: l.Spread, Reason: NoSubset, Message: fmt.Sprintf(
-		"no subset of WorkloadSpread %q has room: %s", l.Spread.Name, strings.Join(passed, ", "))}}
-}
-
-func (b *batch) taken(r Request, subset int) int {
-	return b.tallies[VersionOf(b.Spread, r.Pod)].taken[subset]
-}
-
-// tries counts the pods that try a subset, those of this batch included.
-func (b *batch) tries(subset int) int {
-	n := b.waiting(subset)
-	for _, granted := range b.granted {
-		for _, held := range granted {
-			if held.subset == subset {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-func reasonFor(i int, state openness, ordinal bool) Reason {
-	switch {
-	case state == probed:
-		return Probe
-	case ordinal:
-		return Numbered
-	case i == 0:
-		return First
-	default:
-		return Spilled
-	}
-}
-
-func (l Ledger) chosen(i int, reason Reason, why string) Decision {
-	subset := &l.Spread.Spec.Subsets[i]
-	message := fmt.Sprintf("subset %q of WorkloadSpread %q", subset.Name, l.Spread.Name)
-	if why != "" {
-		message += ": " + why
-	}
-	return Decision{Spread: l.Spread, Subset: subset, Virtual: l.Virtual[subset.Name], Reason: reason, Message: message, Warnings: l.Warnings}
-}
-
-func (l Ledger) failed(i int, err error) Decision {
-	if l.Target.ReplicasErr != nil {
-		err = l.Target.ReplicasErr
-	}
-	return Decision{Spread: l.Spread, Reason: Failed, Err: fmt.Errorf(
-		"WorkloadSpread %q: spec.subsets[%d].maxReplicas: %w", l.Spread.Name, i, err)}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/webhook/spread"
 )
@@ -31,13 +32,14 @@ func TestChoose(t *testing.T) {
 		"percent-no-base":    {"without knowing of what, no subset (W7)", ledgerOf("a=50% b", baseUnknown), asks(1), "-"},
 		"zero":               {"a subset of none", ledgerOf("a=0 b"), asks(1), "b"},
 		"full":               {"no subset has room: never a denial", ledgerOf("a=1 b=1"), asks(3), "a b -"},
-		"reservation-counts": {"a slot is held for a pod nobody has seen", ledgerOf("a=2 b", holds("a", 5, "x")), asks(2), "a b"},
+		"reservation-counts": {"a slot is held for a pod nobody has seen", ledgerOf("a=2 b", live, holds("a", 5, "x")), asks(2), "a b"},
 		"union-by-uid":       {"a pod and its reservation take one slot", ledgerOf("a=2 b", has(1, "a"), holds("a", 5, "uid-of-a-0")), asks(2), "a b"},
 		"union-by-name":      {"also of a pod that had its name", ledgerOf("a=2 b", has(1, "a", unstamped), holds("a", 5, "a-0")), asks(2), "a b"},
 		"reserved-deleted":   {"a pod that is seen to go holds nothing", ledgerOf("a=1 b", has(1, "a", terminating), holds("a", 5, "uid-of-a-0")), asks(1), "a"},
 		"reserved-gone":      {"nor does one that was seen and is gone", ledgerOf("a=1 b", holds("a", 5, "x"), gone("x")), asks(1), "a"},
-		"retention":          {"a reservation holds for 30 s", ledgerOf("a=1 b", holds("a", 29, "x")), asks(1), "b"},
+		"retention":          {"a reservation holds for 30 s", ledgerOf("a=1 b", live, holds("a", 29, "x")), asks(1), "b"},
 		"expired":            {"and no longer", ledgerOf("a=1 b", holds("a", 30, "x")), asks(1), "a"},
+		"gone-name":          {"a name is used again, for another pod", ledgerOf("a=1 b", holds("a", 0, "x"), goneBefore("x", 5)), asks(1), "b"},
 		"removed-subset":     {"reservations of a subset that was removed hold nothing", ledgerOf("a=1 b", holds("z", 5, "x")), asks(1), "a"},
 		"wiped-status":       {"counts are rebuilt from pods (W4)", ledgerOf("a=2 b", has(2, "a")), asks(1), "b"},
 		"other-spread":       {"pods matched to another WorkloadSpread are not ours", ledgerOf("a=1 b", has(1, "a", ofSpread("other"))), asks(1), "a"},
@@ -60,11 +62,16 @@ func TestChoose(t *testing.T) {
 		"borne":           {"an annotation from the template says nothing", ledgerOf("a=1 b"), []spread.Request{borne(`{"name":"ws","subset":"b"}`)}, "a"},
 
 		"stale":          {"more pods than wanted: the cache is behind", ledgerOf("a=2 b", has(2, "a"), wants(2)), asks(1), "?"},
+		"under-way":      {"what was decided a moment ago is on its way", ledgerOf("a=2 b", wants(4), decidedLately(2)), asks(2), "a a"},
+		"too-many-on-it": {"but not if there would be too many", ledgerOf("a=2 b", wants(4), decidedLately(3)), asks(2), "?"},
+		"seen-meanwhile": {"those that are seen by now do not count twice", ledgerOf("a=2 b", wants(5), decidedLately(3), has(3, "b", young)), asks(2), "a a"},
+		"doubtful":       {"before a pod spills for a pod that should be there by now, look", ledgerOf("a=1 b", holds("a", 1, "x")), asks(1), "?"},
+		"not-doubtful":   {"one may well be on its way", ledgerOf("a=1 b", holds("a", 0, "x")), asks(1), "b"},
 		"rejected":       {"creates that were refused give their slots back (W3)", ledgerOf("a=2 b", live, wants(3), holds("a", 5, "x", "y")), asks(3), "a a b"},
 		"rejected-some":  {"no more of them than cannot be", ledgerOf("a=2 b", live, wants(3), holds("a", 5, "x", "y")), asks(2), "a b"},
 		"rejected-older": {"the older first", ledgerOf("a=1 b=1 c", live, wants(2), holds("a", 9, "old"), holds("b", 1, "new")), asks(1), "a"},
 		"in-flight":      {"what may be under way keeps its slot", ledgerOf("a=2 b", live, wants(10), holds("a", 5, "x", "y")), asks(1), "b"},
-		"surge":          {"a controller whose wish is unknown proves nothing", ledgerOf("a=2 b", holds("a", 5, "x", "y"), has(20, "b")), asks(1), "b"},
+		"surge":          {"a controller whose wish is unknown proves nothing", ledgerOf("a=2 b", live, holds("a", 5, "x", "y"), has(20, "b")), asks(1), "b"},
 		"dry-run":        {"what will not exist takes no slot", ledgerOf("a=1 b"), []spread.Request{dryRun(), dryRun(), asks(1)[0]}, "a a a"},
 		"frozen":         {"without a record, only subsets that need none", ledgerOf("a=2 b", frozen, wants(0)), asks(2), "b b"},
 		"frozen-nowhere": {"or none at all", ledgerOf("a=2", frozen), asks(1), "-"},
@@ -110,6 +117,12 @@ func TestChooseRecords(t *testing.T) {
 		choices := ledgerOf("a=2 b", live, wants(2), holds("a", 5, "x", "y")).Choose(asks(2))
 		if diff := cmp.Diff(map[string]bool{"new-0": true, "new-1": true}, heldInA(choices.Status)); diff != "" {
 			t.Errorf("-want +got: %s", diff)
+		}
+	})
+	t.Run("renewed", func(t *testing.T) {
+		choices := ledgerOf("a=2 b", holds("a", 9, "web-x")).Choose([]spread.Request{named("web-x")})
+		if choices.Status == nil || choices.Status.VersionedSubsetStatuses["v1"][0].CreatingPods["web-x"] != metav1.NewTime(noon()) {
+			t.Errorf("a reservation that is used once more must be told from the one before: %v", choices.Status)
 		}
 	})
 	t.Run("named", func(t *testing.T) {

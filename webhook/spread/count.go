@@ -17,6 +17,14 @@ import (
 // seen the pod yet must still find the reservation. The figure is Kruise's.
 const Retention = 30 * time.Second
 
+// LatelyWindow is how long a create may be under way before the pod is expected
+// to be seen, for the purpose of suspecting that something is wrong.
+const LatelyWindow = 2 * time.Second
+
+// doubtAfter is how old a reservation of a pod that nobody has seen must be for a
+// look at the API server before a pod spills because of it.
+const doubtAfter = time.Second
+
 // Ledger is what is known of the slots of a WorkloadSpread at one time. It is
 // gathered once for a batch of pods. Nothing in it is modified.
 type Ledger struct {
@@ -31,8 +39,13 @@ type Ledger struct {
 	Warnings []string
 	// Pods are those of the workload that Spread selects.
 	Pods []*corev1.Pod
-	// Gone has the keys of pods that were seen to exist and to be gone since.
-	Gone map[string]bool
+	// Gone has the keys of pods that were seen to exist and to be gone since, and
+	// up to when a reservation was for the pod that is gone: a name can be used
+	// again.
+	Gone map[string]time.Time
+	// Lately is how many pods this process has decided for in the last
+	// LatelyWindow, by version.
+	Lately map[string]int
 	// Wanted is how many pods their controller wants, by version; the number of a
 	// version is not known if it is missing. A controller never creates a pod
 	// when it has as many as it wants.
@@ -59,6 +72,9 @@ type tally struct {
 	taken []int
 	// active is how many active pods there are, in whatever subset.
 	active int
+	// young is how many of the pods, active or not, were created so lately that
+	// they may be among those decided for lately.
+	young int
 	// unseen are the reservations of which no pod is known, the oldest first.
 	unseen []reservation
 }
@@ -74,7 +90,14 @@ func (l Ledger) count(version string) *tally {
 		if matched {
 			seen[match.Key(pod.Name)] = true
 		}
-		if !IsActive(pod) || VersionOf(l.Spread, pod) != version {
+		if VersionOf(l.Spread, pod) != version {
+			continue
+		}
+		// Times of creation are in whole seconds.
+		if pod.CreationTimestamp.After(l.Now.Add(-LatelyWindow - time.Second)) {
+			t.young++
+		}
+		if !IsActive(pod) {
 			continue
 		}
 		t.active++
@@ -107,13 +130,19 @@ func (l Ledger) reservations(version string) []reservation {
 			continue
 		}
 		for key, since := range status.CreatingPods {
-			if !l.Gone[key] && l.Now.Before(since.Add(Retention)) {
+			if l.isHeld(key, since.Time) {
 				all = append(all, reservation{key: key, subset: i, since: since.Time})
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b reservation) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.key, b.key)) })
 	return all
+}
+
+// isHeld says whether a reservation made at that time holds a slot still.
+func (l Ledger) isHeld(key string, since time.Time) bool {
+	gone, isGone := l.Gone[key]
+	return l.Now.Before(since.Add(Retention)) && (!isGone || since.After(gone))
 }
 
 // holds returns the subset that a reservation of the key is for.
@@ -124,6 +153,20 @@ func (l Ledger) holds(version, key string) (subset int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// underWay estimates how many creates have not come to a pod that is seen: those
+// of which there are reservations, and those that this process has decided for.
+func (t *tally) underWay(lately int) int {
+	return max(len(t.unseen), lately-t.young)
+}
+
+// isDoubtful says whether a slot of the subset is held for a pod that should
+// have been seen by now.
+func (l Ledger) isDoubtful(t *tally, subset int) bool {
+	return slices.ContainsFunc(t.unseen, func(held reservation) bool {
+		return held.subset == subset && l.Now.Sub(held.since) >= doubtAfter
+	})
 }
 
 // reclaim drops the oldest unseen reservations that cannot have a pod: with

@@ -7,6 +7,7 @@
 //	subset.go    the subsets, ready for counting: caps, conditions
 //	count.go     how many slots of each subset are taken
 //	choose.go    Choose: which subset each pod of a batch gets, and what is to be recorded
+//	walk.go      one pod's walk over the subsets
 //	ordinal.go   the same for workloads whose pods are numbered
 //	virtual.go   which subsets mean virtual nodes
 //	place.go     Place: the subset written into the pod, by term.go and patch.go
@@ -20,6 +21,7 @@
 //	condition.go which subsets can schedule pods: a state table
 //	cost.go      which pods a scale-in takes first
 //	reschedule.go  which pods leave a subset that has no room for them
+//	return.go    which pod returns to an earlier subset that has room again
 //	adopt.go     the subset of pods that are older than the WorkloadSpread
 //	validate.go  what a WorkloadSpread must not say; default.go what it need not
 //

@@ -64,7 +64,7 @@ type snapshot struct {
 type replica struct {
 	// behind is the index of the snapshot that its caches are at.
 	behind int
-	gone   map[string]bool
+	gone   map[string]time.Time
 }
 
 // creation is a pod between admission and the API server's storage.
@@ -79,7 +79,7 @@ func newPlayed(seed uint64) *played {
 	w.capOfA = 1 + w.IntN(5)
 	w.wanted = w.IntN(12)
 	for i := range w.replicas {
-		w.replicas[i].gone = map[string]bool{}
+		w.replicas[i].gone = map[string]time.Time{}
 	}
 	w.remember()
 	return w
@@ -135,7 +135,7 @@ func (w *played) catchUp(r *replica) {
 		for name, pod := range w.past[r.behind].pods {
 			if _, still := w.past[r.behind+1].pods[name]; !still {
 				match, _ := spread.MatchOf(pod)
-				r.gone[match.UID] = true
+				r.gone[match.UID] = w.now
 			}
 		}
 		r.behind++
@@ -164,7 +164,7 @@ func (w *played) admit(r *replica, n int) []*corev1.Pod {
 	var requests []spread.Request
 	for range n {
 		w.admitted++
-		requests = append(requests, spread.Request{Pod: podOfVersion("v1", ""), UID: fmt.Sprintf("uid-%d", w.admitted)})
+		requests = append(requests, spread.Request{Pod: podV1(""), UID: fmt.Sprintf("uid-%d", w.admitted)})
 	}
 	seen, live := w.past[r.behind], false
 	for {
@@ -195,7 +195,7 @@ func (w *played) admit(r *replica, n int) []*corev1.Pod {
 func (w *played) placed(requests []spread.Request, choices spread.Choices) []*corev1.Pod {
 	var pods []*corev1.Pod
 	for i, d := range choices.Decisions {
-		pod := podOfVersion("v1", "pod-of-"+requests[i].UID)
+		pod := podV1("pod-of-" + requests[i].UID)
 		pod.Spec.NodeName = "node"
 		pod.Annotations = map[string]string{api.MatchedWorkloadSpreadAnnotation: fmt.Sprintf(`{"name":"ws","subset":%q,"uid":%q}`, d.Subset.Name, d.UID)}
 		pods = append(pods, pod)

@@ -60,7 +60,7 @@ func has(n int, subset string, changes ...func(*corev1.Pod)) ledgerOption {
 	return func(l *spread.Ledger) {
 		for i := range n {
 			name := fmt.Sprintf("%s-%d", subset, i)
-			pod := podOfVersion("v1", name)
+			pod := podV1(name)
 			pod.Annotations = map[string]string{api.MatchedWorkloadSpreadAnnotation: fmt.Sprintf(`{"name":"ws","subset":%q,"uid":"uid-of-%s"}`, subset, name)}
 			pod.Spec.NodeName = "node"
 			pod.Status.Phase = corev1.PodRunning
@@ -72,8 +72,8 @@ func has(n int, subset string, changes ...func(*corev1.Pod)) ledgerOption {
 	}
 }
 
-func podOfVersion(version, name string) *corev1.Pod {
-	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-template-hash": version}}}
+func podV1(name string) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-template-hash": "v1"}}}
 }
 
 // holds adds reservations of version v1, made some seconds before noon.
@@ -115,13 +115,13 @@ func unscheduled(pod *corev1.Pod) { pod.Spec.NodeName, pod.Status.Phase = "", co
 func asks(n int) []spread.Request {
 	requests := make([]spread.Request, n)
 	for i := range requests {
-		requests[i] = spread.Request{Pod: podOfVersion("v1", ""), UID: fmt.Sprintf("new-%d", i)}
+		requests[i] = spread.Request{Pod: podV1(""), UID: fmt.Sprintf("new-%d", i)}
 	}
 	return requests
 }
 
 // named is a request of a pod with a name.
-func named(name string) spread.Request { return spread.Request{Pod: podOfVersion("v1", name)} }
+func named(name string) spread.Request { return spread.Request{Pod: podV1(name)} }
 
 // claiming is a request of a nameless pod that carries the matched annotation.
 func claiming(annotation string) spread.Request { return marked(asks(1)[0], annotation) }
@@ -184,7 +184,7 @@ func fixed(l *spread.Ledger) {
 func baseUnknown(l *spread.Ledger) { l.Target.Replicas = nil }
 
 func gone(key string) ledgerOption {
-	return func(l *spread.Ledger) { l.Gone = map[string]bool{key: true} }
+	return func(l *spread.Ledger) { l.Gone = map[string]time.Time{key: l.Now} }
 }
 
 func ofVersion(version string) func(*corev1.Pod) {
@@ -201,3 +201,16 @@ func ofSpread(name string) func(*corev1.Pod) {
 func unstamped(pod *corev1.Pod) {
 	pod.Annotations[api.MatchedWorkloadSpreadAnnotation] = `{"name":"ws","subset":"a"}`
 }
+
+// goneBefore is a pod that is gone, created some seconds before noon.
+func goneBefore(key string, seconds int) ledgerOption {
+	return func(l *spread.Ledger) {
+		l.Gone = map[string]time.Time{key: l.Now.Add(-time.Duration(seconds) * time.Second)}
+	}
+}
+
+func decidedLately(n int) ledgerOption {
+	return func(l *spread.Ledger) { l.Lately = map[string]int{"v1": n} }
+}
+
+func young(pod *corev1.Pod) { pod.CreationTimestamp = at(-1) }

@@ -112,15 +112,14 @@ func TestTargetOf(t *testing.T) {
 	}
 }
 
-// TestWantedOf: a wish counts only if the controller cannot be acting on an
-// older one.
+// TestWantedOf: a wish is told from one that the controller may not have seen.
 func TestWantedOf(t *testing.T) {
 	cases := map[string]struct{ workload, want string }{
 		"replica-set":      {`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {generation: 3}, spec: {replicas: 7}, status: {observedGeneration: 3}}`, "7"},
-		"changed":          {`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {generation: 4}, spec: {replicas: 7}, status: {observedGeneration: 3}}`, "unknown"},
-		"new":              {`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {generation: 1}, spec: {replicas: 7}}`, "unknown"},
+		"changed":          {`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {generation: 4}, spec: {replicas: 7}, status: {observedGeneration: 3}}`, "7 or what it wanted before"},
+		"new":              {`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {generation: 1}, spec: {replicas: 7}}`, "7"},
 		"job":              {`{apiVersion: batch/v1, kind: Job, metadata: {generation: 1}, spec: {parallelism: 3}}`, "3"},
-		"changed-job":      {`{apiVersion: batch/v1, kind: Job, metadata: {generation: 2}, spec: {parallelism: 3}}`, "unknown"},
+		"changed-job":      {`{apiVersion: batch/v1, kind: Job, metadata: {generation: 2}, spec: {parallelism: 3}}`, "3 or what it wanted before"},
 		"clone-set":        {`{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, metadata: {generation: 1}, spec: {replicas: 10}, status: {observedGeneration: 1}}`, "10"},
 		"clone-set-surges": {`{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, metadata: {generation: 1}, spec: {replicas: 10, updateStrategy: {maxSurge: 25%}}, status: {observedGeneration: 1}}`, "13"},
 		"other":            {`{apiVersion: example.com/v1, kind: Farm, metadata: {generation: 1}, spec: {replicas: 5}, status: {observedGeneration: 1}}`, "unknown"},
@@ -128,8 +127,12 @@ func TestWantedOf(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := "unknown"
-			if n, known := spread.WantedOf(workloadOf(t, tc.workload)); known {
+			n, settled, known := spread.WantedOf(workloadOf(t, tc.workload))
+			if known {
 				got = fmt.Sprint(n)
+			}
+			if known && !settled {
+				got += " or what it wanted before"
 			}
 			if got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)

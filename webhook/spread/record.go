@@ -22,7 +22,7 @@ func (b *batch) status() *v1alpha1.WorkloadSpreadStatus {
 		subsets := b.inSpecOrder(status.VersionedSubsetStatuses[version])
 		for i := range subsets {
 			maps.DeleteFunc(subsets[i].CreatingPods, func(key string, since metav1.Time) bool {
-				return b.Gone[key] || !b.Now.Before(since.Add(Retention))
+				return !b.isHeld(key, since.Time)
 			})
 		}
 		for _, held := range b.dropped[version] {

@@ -48,6 +48,13 @@ func UsesPercent(ws *v1alpha1.WorkloadSpread) bool {
 	return false
 }
 
+// NeedsTarget says whether the subset of a pod can depend on what the target
+// wants: on its replicas, or on how its pods are numbered.
+func NeedsTarget(ws *v1alpha1.WorkloadSpread) bool {
+	kind := TargetKind(ws)
+	return UsesPercent(ws) || isStatefulSet(kind) || isJob(kind)
+}
+
 // openness is what the condition Schedulable of a subset lets through.
 type openness int
 

@@ -42,10 +42,11 @@ func TargetOf(ws *v1alpha1.WorkloadSpread, workload *unstructured.Unstructured) 
 	return target
 }
 
-// WantedOf returns how many pods the controller of a workload wants at most. It
-// is not known as long as the controller may be acting on an older wish, and for
-// kinds whose controllers may go beyond it in their own ways.
-func WantedOf(workload *unstructured.Unstructured) (n int, known bool) {
+// WantedOf returns how many pods the controller of a workload wants at most, by
+// what the workload says now; known is false for kinds whose controllers may go
+// beyond it in their own ways. The wish is settled once the controller cannot be
+// acting on an older one any more.
+func WantedOf(workload *unstructured.Unstructured) (n int, settled, known bool) {
 	kind := workload.GroupVersionKind().GroupKind()
 	spec := func(field string, otherwise int64) int64 {
 		if n, found, err := unstructured.NestedInt64(workload.Object, "spec", field); found && err == nil {
@@ -53,19 +54,19 @@ func WantedOf(workload *unstructured.Unstructured) (n int, known bool) {
 		}
 		return otherwise
 	}
+	// Who never had another wish, and who says that it was observed.
 	observed, _, _ := unstructured.NestedInt64(workload.Object, "status", "observedGeneration")
+	settled = workload.GetGeneration() <= 1 || observed == workload.GetGeneration()
 	switch {
 	case isReplicaSet(kind):
-		return int(spec("replicas", 1)), observed == workload.GetGeneration()
+		return int(spec("replicas", 1)), settled, true
 	case isJob(kind):
-		// Jobs do not say what they observed; one that was never changed leaves
-		// no doubt.
-		return int(spec("parallelism", 1)), workload.GetGeneration() <= 1
+		return int(spec("parallelism", 1)), settled, true
 	case isCloneSet(kind):
 		replicas := int(spec("replicas", 1))
-		return replicas + surgeOf(workload, replicas), observed == workload.GetGeneration()
+		return replicas + surgeOf(workload, replicas), settled, true
 	default:
-		return 0, false
+		return 0, false, false
 	}
 }
 

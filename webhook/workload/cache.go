@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -33,13 +35,17 @@ type Reader struct {
 	// scales reads scale subresources, which no cache has.
 	scales client.Client
 
+	wishes  wishes
 	started atomic.Bool
 }
 
 // NewReader returns a reader for the manager's cluster, whose cache must have
 // been made with CacheOptions.
 func NewReader(mgr manager.Manager) *Reader {
-	return &Reader{cache: mgr.GetCache(), live: mgr.GetAPIReader(), scales: mgr.GetClient()}
+	return &Reader{
+		cache: mgr.GetCache(), live: mgr.GetAPIReader(), scales: mgr.GetClient(),
+		wishes: wishes{now: time.Now, all: map[types.UID]*history{}},
+	}
 }
 
 // CacheOptions say how little of each object is kept. Only pods that opted in
@@ -97,8 +103,15 @@ func (r *Reader) Start(ctx context.Context) error {
 		objects = append(objects, newWorkload(kind))
 	}
 	for _, object := range objects {
-		if _, err := r.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+		informer, err := r.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+		if err != nil {
 			return fmt.Errorf("cannot watch %T: %w", object, err)
+		}
+		if _, isWorkload := object.(*unstructured.Unstructured); !isWorkload {
+			continue
+		}
+		if _, err := informer.AddEventHandler(r.wishes.handler()); err != nil {
+			return fmt.Errorf("cannot watch the wishes of workloads: %w", err)
 		}
 	}
 	if !r.cache.WaitForCacheSync(ctx) {

@@ -6,6 +6,7 @@
 //	owners.go   from a pod to the WorkloadSpread that targets it
 //	target.go   from a WorkloadSpread to what its workload wants
 //	pods.go     from a WorkloadSpread to the pods of its workload
+//	wanted.go   how many pods the controllers of pods want: wishes.go remembers
 //	slim.go     the parts of objects that are kept
 //
 // Deployments, ReplicaSets, StatefulSets and Jobs are read from caches, every

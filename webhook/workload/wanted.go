@@ -13,11 +13,15 @@ import (
 )
 
 // Wanted returns how many pods the direct controllers of pods want, by the
-// version of those pods. It is missing where it is not known.
+// version of those pods. It is missing where it is not known, which is so unless
+// live for kinds that no cache has, since it is not worth a request then.
 func (r *Reader) Wanted(ctx context.Context, ws *v1alpha1.WorkloadSpread, pods []*corev1.Pod, live bool) (map[string]int, error) {
 	wanted := map[string]int{}
 	for version, owner := range soleControllers(ws, pods) {
 		kind, cached := cachedKind(owner.GroupKind)
+		if !cached && !live {
+			continue
+		}
 		if !cached {
 			kind = schema.FromAPIVersionAndKind(ws.Spec.TargetReference.APIVersion, owner.Kind)
 		}
@@ -28,7 +32,10 @@ func (r *Reader) Wanted(ctx context.Context, ws *v1alpha1.WorkloadSpread, pods [
 		if err != nil {
 			return nil, fmt.Errorf("cannot read %s %q: %w", owner.Kind, owner.Name, err)
 		}
-		if n, known := spread.WantedOf(workload); known && workload.GetUID() == owner.UID {
+		if workload.GetUID() != owner.UID {
+			continue
+		}
+		if n, known := r.wishes.most(workload); known {
 			wanted[version] = n
 		}
 	}

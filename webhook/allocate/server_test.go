@@ -1,0 +1,116 @@
+package allocate_test
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/spillway-io/spillway/webhook/spread"
+)
+
+// server stands in for an API server and for a cache of it that is behind: the
+// cache never sees a reservation. Of an API server it has what the allocator
+// relies on, that a write on an old version is refused. The rest are stories.
+type server struct {
+	client.Reader
+	client.SubResourceWriter
+
+	mu                sync.Mutex
+	ws                *v1alpha1.WorkloadSpread
+	writes, conflicts int
+
+	// cached is what the cache has, and the API server has no longer.
+	cached                                            []*corev1.Pod
+	wanted                                            int
+	replicas, liveReplicas                            int32
+	spreadErr, targetErr, podsErr, nodesErr, writeErr error
+}
+
+func newServer(capOfA int) *server { return &server{ws: newSpread(capOfA)} }
+
+func newPod() *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Labels:          map[string]string{"pod-template-hash": "v1"},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "web", Controller: new(true)}},
+	}}
+}
+
+// SpreadOf returns the WorkloadSpread as it was at first: the cache is behind.
+func (s *server) SpreadOf(context.Context, string, *corev1.Pod) (*v1alpha1.WorkloadSpread, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ws == nil || s.spreadErr != nil {
+		return nil, s.spreadErr
+	}
+	behind := s.ws.DeepCopy()
+	behind.ResourceVersion, behind.Status = "1", v1alpha1.WorkloadSpreadStatus{}
+	return behind, nil
+}
+
+// Get reads the WorkloadSpread as it is.
+func (s *server) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ws.DeepCopyInto(object.(*v1alpha1.WorkloadSpread))
+	return nil
+}
+
+func (s *server) Status() client.SubResourceWriter { return s }
+
+// Patch writes the status, if the object is at the version it was read at.
+func (s *server) Patch(_ context.Context, object client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
+	<-time.After(time.Millisecond) // what a write takes; batches form meanwhile
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	if s.writeErr != nil {
+		return s.writeErr
+	}
+	if object.GetResourceVersion() != s.ws.ResourceVersion {
+		s.conflicts++
+		return apierrors.NewConflict(schema.GroupResource{Resource: "workloadspreads"}, "ws", nil)
+	}
+	written := object.(*v1alpha1.WorkloadSpread)
+	version, err := strconv.Atoi(s.ws.ResourceVersion)
+	if err != nil {
+		return err
+	}
+	written.ResourceVersion = strconv.Itoa(version + 1)
+	s.ws = written.DeepCopy()
+	return nil
+}
+
+func (s *server) Borne(context.Context, string, *corev1.Pod) bool { return false }
+
+func (s *server) Target(context.Context, *v1alpha1.WorkloadSpread) (spread.Target, bool, error) {
+	return spread.Target{Replicas: &s.replicas}, true, s.targetErr
+}
+
+func (s *server) LiveTarget(context.Context, *v1alpha1.WorkloadSpread) (spread.Target, bool, error) {
+	return spread.Target{Replicas: &s.liveReplicas}, true, s.targetErr
+}
+
+func (s *server) PodsWith(context.Context, *v1alpha1.WorkloadSpread, ...spread.Owner) ([]*corev1.Pod, error) {
+	return s.cached, s.podsErr
+}
+
+func (s *server) LivePods(context.Context, *v1alpha1.WorkloadSpread, ...spread.Owner) ([]*corev1.Pod, error) {
+	return nil, s.podsErr
+}
+
+func (s *server) Wanted(context.Context, *v1alpha1.WorkloadSpread, []*corev1.Pod, bool) (map[string]int, error) {
+	if s.wanted == 0 {
+		return nil, nil
+	}
+	return map[string]int{"v1": s.wanted}, nil
+}
+
+func (s *server) Nodes(context.Context) ([]*corev1.Node, error) { return nil, s.nodesErr }

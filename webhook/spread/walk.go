@@ -1,0 +1,141 @@
+package spread
+
+import (
+	"fmt"
+	"strings"
+)
+
+// outcome is where a walk over the subsets ended.
+type outcome struct {
+	decision Decision
+	subset   int
+	// reserve says that the choice holds only with a reservation.
+	reserve bool
+	// uncounted says that there is no decision without counting.
+	uncounted bool
+}
+
+// walk takes the subsets in their order and stops at the first that has room.
+type walk struct {
+	Ledger
+	request Request
+	// batch does the counting. Without one, the walk goes no further than it can
+	// without counting.
+	batch *batch
+
+	ordinal bool
+	// position is the place of a numbered pod, and threshold the number of those
+	// that the subsets passed so far take.
+	position, threshold int
+	// passed says why each subset was passed over.
+	passed []string
+}
+
+func newWalk(l Ledger, r Request, b *batch) *walk {
+	w := &walk{Ledger: l, request: r, batch: b, ordinal: IsOrdinal(l.Spread, l.Target)}
+	if w.ordinal {
+		w.position = positionOf(r.Pod, l.Target)
+	}
+	return w
+}
+
+func (w *walk) outcome() outcome {
+	for i := range w.Spread.Spec.Subsets {
+		if o, stops := w.visit(i); stops {
+			return o
+		}
+	}
+	return outcome{decision: Decision{Spread: w.Spread, Reason: NoSubset, Message: fmt.Sprintf(
+		"no subset of WorkloadSpread %q has room: %s", w.Spread.Name, strings.Join(w.passed, ", "))}}
+}
+
+// visit looks at one subset, and ends the walk there or passes it over.
+func (w *walk) visit(i int) (o outcome, stops bool) {
+	subset := &w.Spread.Spec.Subsets[i]
+	most, limited, err := Cap(subset, w.Target.Replicas)
+	if err != nil {
+		return outcome{decision: w.failed(i, err)}, true
+	}
+	state := opennessOf(w.Spread, i)
+	reserve := state == probed || limited && !w.ordinal
+	switch {
+	case state == closed:
+		return w.pass("%s is unschedulable (%s)", subset.Name, SchedulableOf(w.Spread, subset.Name).Message)
+	case w.ordinal && limited && w.position >= w.threshold+most:
+		w.threshold += most
+		return w.pass("%s ends before number %d", subset.Name, w.threshold)
+	case reserve && w.batch == nil:
+		return outcome{uncounted: true}, true
+	case reserve:
+		if why := w.batch.fullness(w.request, i, state, most, limited && !w.ordinal); why != "" {
+			return w.pass("%s %s", subset.Name, why)
+		}
+	}
+	reason := reasonFor(i, state, w.ordinal)
+	return outcome{decision: w.chosen(i, reason, strings.Join(w.passed, ", ")), subset: i, reserve: reserve}, true
+}
+
+func (w *walk) pass(format string, args ...any) (outcome, bool) {
+	w.passed = append(w.passed, fmt.Sprintf(format, args...))
+	return outcome{}, false
+}
+
+// fullness says why a subset that needs reservations has no room for the pod;
+// it is empty if it has.
+func (b *batch) fullness(r Request, subset int, state openness, most int, counted bool) string {
+	t := b.tallies[VersionOf(b.Spread, r.Pod)]
+	switch {
+	case b.Frozen:
+		return "is passed over because its slots cannot be recorded"
+	case state == probed && b.tries(subset) > 0:
+		return "is being tried by another pod"
+	case counted && t.taken[subset] >= most:
+		b.doubtful = b.doubtful || !b.Live && b.isDoubtful(t, subset)
+		return fmt.Sprintf("is full (%d of %d)", t.taken[subset], most)
+	default:
+		return ""
+	}
+}
+
+// tries counts the pods that try a subset, those of this batch included.
+func (b *batch) tries(subset int) int {
+	n := b.waiting(subset)
+	for _, granted := range b.granted {
+		for _, held := range granted {
+			if held.subset == subset {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func reasonFor(i int, state openness, ordinal bool) Reason {
+	switch {
+	case state == probed:
+		return Probe
+	case ordinal:
+		return Numbered
+	case i == 0:
+		return First
+	default:
+		return Spilled
+	}
+}
+
+func (l Ledger) chosen(i int, reason Reason, why string) Decision {
+	subset := &l.Spread.Spec.Subsets[i]
+	message := fmt.Sprintf("subset %q of WorkloadSpread %q", subset.Name, l.Spread.Name)
+	if why != "" {
+		message += ": " + why
+	}
+	return Decision{Spread: l.Spread, Subset: subset, Virtual: l.Virtual[subset.Name], Reason: reason, Message: message, Warnings: l.Warnings}
+}
+
+func (l Ledger) failed(i int, err error) Decision {
+	if l.Target.ReplicasErr != nil {
+		err = l.Target.ReplicasErr
+	}
+	return Decision{Spread: l.Spread, Reason: Failed, Err: fmt.Errorf(
+		"WorkloadSpread %q: spec.subsets[%d].maxReplicas: %w", l.Spread.Name, i, err)}
+}
