@@ -24,21 +24,42 @@ directory stands for its *.yaml, *.yml and *.json files, "-" for standard input.
 Pods are admitted one after the other, in the order of the input:
   - Pods, and
   - the first pods of Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs
-    and CronJobs, made as their controllers make them: one pod of each, or as
-    many as --replicas says, up to 1000 (of an indexed Job no more than its
-    completions).
+    and CronJobs, and of OpenKruise's CloneSets and Advanced StatefulSets, made
+    as their controllers make them: one pod of each, or as many as --replicas
+    says, up to 1000 (of an indexed Job no more than its completions).
 
 Every other object is the world they are admitted into, wherever it stands in
 the input. The labels of Namespaces count; a namespace that is not in the input
-has none. Of what else there is, nothing has a say yet. A Pod that is bound to
-a node and has a UID or a phase exists already, so it belongs to the world. So
-does a workload of the input that another one there controls, or that controls
-a Pod that is to be admitted.
+has none. Of what else there is, only WorkloadSpreads have a say, with what they
+depend on. A Pod that is bound to a node and has a UID or a phase exists
+already, so it belongs to the world; so does one with a UID that is in a subset
+of a WorkloadSpread there. So does a workload of the input that another one in
+it controls, or that controls a Pod that is to be admitted.
 
 Pods are taken as an API server sends them to the webhook as far as it matters:
 with their namespace. Its defaults are not added. What a cluster draws at random
 is made up, always alike: the ends of generated names, UIDs, template hashes.
 Fields that this version does not know are named in a warning, and kept.
+
+WorkloadSpreads (apps.kruise.io/v1alpha1) of the input choose subsets as in a
+cluster. One that the validating webhook would refuse is reported by the fields
+at fault and counts as not there. What decides:
+  - The pods that are there: those of the world whose annotations say that they
+    are in a subset, and each admitted pod for those after it. Whose pods they
+    are is told from owners, so give the ReplicaSets of a Deployment with its
+    Pods; its next pods are then of the same ReplicaSet, and so of the same
+    version. Reservations in a status count for nothing.
+  - The workload's own number of pods, of which percentages are. If more pods
+    are in play than that, those there and those of --replicas together, it is
+    their number: --replicas 10 with "replicas: 2" spreads 10 pods. Scale
+    subresources are not known; spec.replicas and targetFilter.replicasPathList
+    are.
+  - Nodes say which subsets are virtual. A required term that matches none of
+    the input is taken for that of a virtual node which is to come; so without
+    any Node, every subset with such a term is virtual. Give the Nodes, or the
+    annotation ` + api.VirtualSubsetsAnnotation + `.
+  - The condition Schedulable in the status of an Adaptive one: a subset that
+    cannot schedule pods is passed over.
 
 Output (-o):
   yaml   the admitted pods, documents separated by ---
@@ -47,29 +68,44 @@ Output (-o):
          below a comment that names the pod; [] for a pod left as it is
   diff   what changed in each pod, as a unified diff of its YAML
 
-Warnings, why pods were skipped and why they were denied go to stderr, as
-FILE: document N: pod NAMESPACE/NAME: warning|skipped|denied: TEXT.
+What there is to say about an object goes to stderr as
+FILE: document N: KIND NAMESPACE/NAME: CLASS: TEXT. The classes are warning;
+skipped and denied, for pods, with the reason; spilled, for pods that earlier
+subsets had no room for; refused, for WorkloadSpreads; and at the end, for each
+WorkloadSpread that a pod was spread by, distribution: how many of the printed
+pods are in each subset, in none, and of those that were there before.
 
 The exit code is 0 when all pods were admitted or skipped, 2 when a pod was
-denied, and 1 when the input cannot be read; nothing is printed then.`
+denied or a WorkloadSpread refused, and 1 when the input cannot be read; nothing
+is printed then. A pod that is admitted without the WorkloadSpread which targets
+it, as no subset has room or its patch fails, has a warning.`
 
 const injectExample = `  spillway inject -f deployment.yaml
   spillway inject -f namespace.yaml -f jobs/ -o patch --replicas 3
   kubectl create deployment web --image=nginx --dry-run=client -o yaml | spillway inject -f - -o diff
-  spillway inject -f pod.yaml | spillway recover -f -`
+  spillway inject -f pod.yaml | spillway recover -f -
+  spillway inject -f spread.yaml -f deployment.yaml -f nodes.yaml --replicas 10 -o diff`
 
 // maxReplicas is how many pods of each workload can be printed. Nobody reads
 // more, and memory is finite.
 const maxReplicas = 1000
 
-// refusedError says that pods of the input were refused.
+// refusedError says that pods of the input were refused, or WorkloadSpreads.
 type refusedError struct {
-	verb        string
-	count, pods int
+	verb                    string
+	count, pods             int
+	refusedSpreads, spreads int
 }
 
 func (e refusedError) Error() string {
-	return fmt.Sprintf("%d of %d pods %s", e.count, e.pods, e.verb)
+	var parts []string
+	if e.count > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d pods %s", e.count, e.pods, e.verb))
+	}
+	if e.refusedSpreads > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d WorkloadSpreads refused", e.refusedSpreads, e.spreads))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // exitCode returns the exit code that a command documents for its error: 2 for
@@ -168,8 +204,14 @@ func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options,
 	if err := offline.Write(cmd.OutOrStdout(), format, results); err != nil {
 		return err
 	}
-	if denied > 0 {
-		return refusedError{verb: "denied", count: denied, pods: len(results)}
+	for _, line := range scene.World.Distributions() {
+		cmd.PrintErrln(line)
+	}
+	if denied > 0 || scene.RefusedSpreads > 0 {
+		return refusedError{
+			verb: "denied", count: denied, pods: len(results),
+			refusedSpreads: scene.RefusedSpreads, spreads: scene.Spreads,
+		}
 	}
 	return nil
 }

@@ -26,17 +26,23 @@ type Result struct {
 	Skipped  mutate.Reason
 	Denied   error
 	Warnings []string
+	// Spilled is why the subset of the pod is not the first one of its
+	// WorkloadSpread; empty if it is, if its number says so, or if there is none.
+	Spilled string
 }
 
 // Admit decides what becomes of a subject in the world, which takes note of it.
 // The error tells of a defect in Spillway, not in the subject.
 func (w World) Admit(subject Subject, policy mutate.Policy) (Result, error) {
-	outcome := mutate.Admit(mutate.Input{
+	name := w.nameOf(subject.Pod)
+	in := mutate.Input{
 		Pod:       subject.Pod,
 		Namespace: w.namespace(subject.Pod.Namespace),
 		Create:    true,
-	}, policy)
-	name := w.nameOf(subject.Pod)
+	}
+	chosen := w.choose(in, name, policy)
+	in.Spread = chosen.decision
+	outcome := mutate.Admit(in, policy)
 	result := Result{
 		Position:  subject.Position,
 		Namespace: subject.Pod.Namespace,
@@ -58,6 +64,11 @@ func (w World) Admit(subject Subject, policy mutate.Policy) (Result, error) {
 		}
 		result.After = named(admitted, name)
 	}
+	if outcome.Denied == nil && outcome.Skipped == "" {
+		pod := *outcome.Pod
+		pod.Name = name
+		result.Spilled = w.settle(chosen, &pod)
+	}
 	return result, nil
 }
 
@@ -69,6 +80,9 @@ func (r Result) Messages() []string {
 	}
 	for _, warning := range r.Warnings {
 		say("warning", warning)
+	}
+	if r.Spilled != "" {
+		say("spilled", r.Spilled)
 	}
 	if r.Skipped != "" {
 		say("skipped", string(r.Skipped))

@@ -23,8 +23,14 @@ type Options struct {
 type Scene struct {
 	World    World
 	Subjects []Subject
-	// Warnings speak about objects of the input, as "POSITION: KIND NAME: warning: ...".
+	// Warnings speak about objects of the input, as "POSITION: KIND NAME: warning: ...",
+	// or ": refused: ..." for a WorkloadSpread that is not let in.
 	Warnings []string
+	// Spreads is how many WorkloadSpreads there are in the input, and
+	// RefusedSpreads how many of them are not let in.
+	Spreads, RefusedSpreads int
+	// existing are the pods that exist already.
+	existing []*corev1.Pod
 }
 
 // Subject is one pod that is to be admitted.
@@ -55,17 +61,45 @@ func Arrange(objects []manifest.Object, opts Options) (Scene, error) {
 			candidates = append(candidates, *c)
 		}
 	}
+	if err := scene.spread(objects, candidates, opts); err != nil {
+		errs = append(errs, err)
+	}
 	if len(errs) > 0 {
 		return Scene{}, errors.Join(errs...)
 	}
 	for _, c := range subjectsAmong(candidates) {
-		made, err := c.subjects(opts.Replicas)
+		if c.pod != nil && scene.World.holds(c.pod) {
+			scene.existing = append(scene.existing, c.pod)
+			continue
+		}
+		made, err := c.subjects(opts.Replicas, scene.World.workloads)
 		if err != nil {
 			return Scene{}, err
 		}
 		scene.Subjects = append(scene.Subjects, made...)
 	}
+	scene.World.open(scene.existing, scene.Subjects)
 	return scene, nil
+}
+
+// spread takes the WorkloadSpreads into the world, and with them all that has a
+// say only through them.
+func (s *Scene) spread(objects []manifest.Object, candidates []candidate, opts Options) error {
+	read, err := s.readSpreads(objects, opts)
+	if err != nil || len(read) == 0 {
+		return err
+	}
+	nodes, err := readNodes(objects)
+	if err != nil {
+		return err
+	}
+	s.World.workloads = workloads{}
+	s.World.workloads.addAll(objects, candidates, opts)
+	s.accept(read, nodes)
+	if len(s.World.spreads) == 0 {
+		s.World.workloads = nil
+	}
+	return nil
 }
 
 // read takes an object of the world into the world, and returns one that may
@@ -98,6 +132,7 @@ func (s *Scene) read(object manifest.Object, opts Options) (*candidate, error) {
 		s.warn(object, c.meta.Namespace+"/"+cmp.Or(c.meta.Name, c.meta.GenerateName), problem)
 	}
 	if c.pod != nil && exists(c.pod) {
+		s.existing = append(s.existing, c.pod)
 		return nil, nil
 	}
 	return c, nil

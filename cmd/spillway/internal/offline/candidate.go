@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	"github.com/openkruise/kruise-api/apps/v1beta1"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +31,7 @@ type candidate struct {
 
 // isSubjectKind says whether the kind's name is one of those that give subjects.
 func isSubjectKind(kind string) bool {
-	return slices.Contains([]string{"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"}, kind)
+	return slices.Contains([]string{"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "CloneSet"}, kind)
 }
 
 // decodeCandidate returns nil for objects that give no subjects.
@@ -59,6 +61,12 @@ func decodeCandidate(object manifest.Object) (c *candidate, unknown []string, er
 		cron := &batchv1.CronJob{}
 		target, c.meta, c.recipe = cron, &cron.ObjectMeta, func() recipe { return cronJob(cron) }
 		c.template = []string{"spec", "jobTemplate", "spec", "template"}
+	case "apps.kruise.io/v1alpha1 CloneSet":
+		set := &v1alpha1.CloneSet{}
+		target, c.meta, c.recipe = set, &set.ObjectMeta, func() recipe { return cloneSet(set) }
+	case "apps.kruise.io/v1beta1 StatefulSet":
+		set := &v1beta1.StatefulSet{}
+		target, c.meta, c.recipe = set, &set.ObjectMeta, func() recipe { return advancedStatefulSet(set) }
 	default:
 		return nil, nil, nil
 	}
@@ -70,7 +78,8 @@ func decodeCandidate(object manifest.Object) (c *candidate, unknown []string, er
 }
 
 // subjects returns the pod that the candidate is, or the first pods it makes.
-func (c candidate) subjects(replicas int) ([]Subject, error) {
+// A workload that its controller makes in between becomes known to the others.
+func (c candidate) subjects(replicas int, others workloads) ([]Subject, error) {
 	if c.pod != nil {
 		metadata := maps.Clone(objectAt(c.object.Content, "metadata"))
 		metadata["namespace"] = c.pod.Namespace
@@ -79,6 +88,12 @@ func (c candidate) subjects(replicas int) ([]Subject, error) {
 		return []Subject{{Position: c.object.Position, Pod: c.pod, content: content}}, nil
 	}
 	r := c.recipe()
+	if rs, ok := others.rolledOut(c); ok {
+		r = r.under(rs)
+	}
+	if others != nil {
+		others.addMade(c, r)
+	}
 	if r.limit > 0 {
 		replicas = min(replicas, r.limit)
 	}

@@ -7,9 +7,18 @@
 //	Recover   objects        ──▶ the pods that a virtual node creates downstream
 //
 // Subjects are Pods, and the first pods of the workloads of Kubernetes' own API
-// groups, made as their controllers make them. All other objects are the world.
-// A Pod that exists already is part of the world as well, and so is a workload
-// that stands in the input as an owner.
+// groups and of OpenKruise, made as their controllers make them. All other objects
+// are the world. A Pod that exists already is part of the world as well, and so
+// is a workload that stands in the input as an owner.
+//
+// WorkloadSpreads are honoured as by the webhook, which reads their surroundings
+// from caches and the API server (webhook/workload) and records slots that are
+// taken (webhook/allocate). Here both are the world: each admitted subject becomes
+// a part of it before the next one comes.
+//
+//	spreads.go    what the input has of WorkloadSpreads, Nodes and existing pods
+//	owners.go     whose pods they are
+//	spreading.go  one subject after the other: choose, settle, count
 //
 // The package is not an API server: it sets no defaults and validates nothing
 // but what Spillway itself judges. It invents what a cluster would draw at

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
 	"github.com/spillway-io/spillway/webhook/mutate"
@@ -51,6 +52,8 @@ func TestContentAgrees(t *testing.T) {
 		"statefulset":    {"replaces a volume", "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: a}\nspec:\n  volumeClaimTemplates: [{metadata: {name: data}}]" + template, 2},
 		"job":            {"adds a finalizer", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec:" + template, 2},
 		"job-indexed":    {"adds to containers", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec:\n  completionMode: Indexed\n  completions: 2" + template, 2},
+		"cloneset":       {"names its pods", "apiVersion: apps.kruise.io/v1alpha1\nkind: CloneSet\nmetadata: {name: a}\nspec:\n  volumeClaimTemplates: [{metadata: {name: data}}]" + template, 2},
+		"advanced":       {"leaves ordinals out", "apiVersion: apps.kruise.io/v1beta1\nkind: StatefulSet\nmetadata: {name: a}\nspec:\n  reserveOrdinals: [1, 3-4]" + template, 2},
 		"empty-template": {"gives a pod without a spec", "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}", 2},
 	}
 	for name, tc := range cases {
@@ -81,6 +84,31 @@ func TestContentAgrees(t *testing.T) {
 				if diff := cmp.Diff(&want, admitted); diff != "" {
 					t.Errorf("%s: admitted: -typed +content:\n%s", tc.reason, diff)
 				}
+			}
+		})
+	}
+}
+
+func TestOrdinalAt(t *testing.T) {
+	reserved := []intstr.IntOrString{intstr.FromInt32(1), intstr.FromString("3-4"), intstr.FromString("7"), intstr.FromString("x")}
+	cases := map[string]struct {
+		reason   string
+		start    int
+		reserved []intstr.IntOrString
+		want     []int
+	}{
+		"none":  {"counts from the first", 5, nil, []int{5, 6, 7, 8}},
+		"some":  {"numbers and ranges are left out, and what is neither has no effect", 0, reserved, []int{0, 2, 5, 6, 8}},
+		"start": {"the first ordinal itself can be reserved", 3, reserved, []int{5, 6, 8}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []int
+			for i := range tc.want {
+				got = append(got, ordinalAt(i, tc.start, tc.reserved))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 		})
 	}

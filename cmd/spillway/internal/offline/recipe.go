@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
@@ -40,6 +41,15 @@ func deployment(d *appsv1.Deployment) recipe {
 			setLabel(pod, appsv1.DefaultDeploymentUniqueLabelKey, hash)
 		},
 	}
+}
+
+// under makes pods the way of a ReplicaSet that the Deployment created before.
+func (r recipe) under(rs *unstructured.Unstructured) recipe {
+	meta := metav1.ObjectMeta{Namespace: rs.GetNamespace(), Name: rs.GetName(), UID: rs.GetUID()}
+	r.controller = controlledBy(appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), &meta)
+	r.generateName = rs.GetName() + "-"
+	r.finish = func(pod *corev1.Pod, _ int) { setLabel(pod, appsv1.DefaultDeploymentUniqueLabelKey, hashOf(rs)) }
+	return r
 }
 
 func replicaSet(rs *appsv1.ReplicaSet) recipe {
@@ -72,16 +82,20 @@ func statefulSet(set *appsv1.StatefulSet) recipe {
 		controller:   controlledBy(appsv1.SchemeGroupVersion.WithKind("StatefulSet"), &set.ObjectMeta),
 		generateName: set.Name + "-",
 		finish: func(pod *corev1.Pod, i int) {
-			ordinal := strconv.Itoa(start + i)
-			pod.Name = set.Name + "-" + ordinal
-			setLabel(pod, appsv1.StatefulSetPodNameLabel, pod.Name)
-			setLabel(pod, appsv1.PodIndexLabel, ordinal)
-			setLabel(pod, appsv1.StatefulSetRevisionLabel, set.Name+"-"+templateHash(&set.Spec.Template))
-			pod.Spec.Hostname = pod.Name
-			pod.Spec.Subdomain = set.Spec.ServiceName
-			pod.Spec.Volumes = claimedVolumes(set.Spec.VolumeClaimTemplates, pod)
+			number(pod, set, start+i)
 		},
 	}
+}
+
+// number makes the pod the one of an ordinal.
+func number(pod *corev1.Pod, set *appsv1.StatefulSet, ordinal int) {
+	pod.Name = set.Name + "-" + strconv.Itoa(ordinal)
+	setLabel(pod, appsv1.StatefulSetPodNameLabel, pod.Name)
+	setLabel(pod, appsv1.PodIndexLabel, strconv.Itoa(ordinal))
+	setLabel(pod, appsv1.StatefulSetRevisionLabel, set.Name+"-"+templateHash(&set.Spec.Template))
+	pod.Spec.Hostname = pod.Name
+	pod.Spec.Subdomain = set.Spec.ServiceName
+	pod.Spec.Volumes = claimedVolumes(set.Spec.VolumeClaimTemplates, pod)
 }
 
 // claimedVolumes puts the pod's own claims before the volumes of the template,

@@ -18,6 +18,10 @@ type World struct {
 	// generated counts the names that were generated, by kind, namespace and
 	// beginning.
 	generated map[string]int
+	// spreads are the WorkloadSpreads. Without any, workloads is nil, since
+	// nobody asks for it.
+	spreads   []*spreading
+	workloads workloads
 }
 
 func newWorld() World {
