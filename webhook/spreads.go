@@ -54,7 +54,7 @@ func addSpreads(mgr manager.Manager, opts Options) (*spreads, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot register the metrics of WorkloadSpreads: %w", err)
 	}
-	workloads := workload.NewReader(mgr)
+	workloads := workload.NewReader(mgr.GetCache(), mgr.GetAPIReader(), mgr.GetClient())
 	s := &spreads{
 		manager:   mgr,
 		served:    servesWorkloadSpreads(client),

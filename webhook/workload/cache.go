@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/spread"
@@ -39,11 +38,11 @@ type Reader struct {
 	started atomic.Bool
 }
 
-// NewReader returns a reader for the manager's cluster, whose cache must have
-// been made with CacheOptions.
-func NewReader(mgr manager.Manager) *Reader {
+// NewReader returns a reader of a cluster: by its cache, which must have been made
+// with CacheOptions, and by clients of its API server.
+func NewReader(cached cache.Cache, live client.Reader, scales client.Client) *Reader {
 	return &Reader{
-		cache: mgr.GetCache(), live: mgr.GetAPIReader(), scales: mgr.GetClient(),
+		cache: cached, live: live, scales: scales,
 		wishes: wishes{now: time.Now, all: map[types.UID]*history{}},
 	}
 }

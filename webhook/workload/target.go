@@ -65,7 +65,8 @@ func (r *Reader) workload(ctx context.Context, namespace string, owner spread.Ow
 
 // scale reads how many replicas a workload of some other kind wants.
 func (r *Reader) scale(ctx context.Context, workload *unstructured.Unstructured) (*int32, error) {
-	scale := &autoscalingv1.Scale{}
+	// A client reads subresources of unstructured objects as unstructured ones.
+	scale := newWorkload(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
 	err := r.scales.SubResource("scale").Get(ctx, workload, scale)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -74,7 +75,11 @@ func (r *Reader) scale(ctx context.Context, workload *unstructured.Unstructured)
 	case err != nil:
 		return nil, fmt.Errorf("cannot read the scale subresource of %s %q: %w", workload.GetKind(), workload.GetName(), err)
 	}
-	return new(scale.Spec.Replicas), nil
+	replicas, _, err := unstructured.NestedInt64(scale.Object, "spec", "replicas")
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the scale subresource of %s %q: %w", workload.GetKind(), workload.GetName(), err)
+	}
+	return new(int32(replicas)), nil
 }
 
 // latestVersion is that of the ReplicaSet at the Deployment's own revision.
