@@ -88,6 +88,11 @@ const (
 	// VirtualSubsetsAnnotation on a WorkloadSpread lists, separated by commas,
 	// the subsets that mean virtual nodes, instead of finding out.
 	VirtualSubsetsAnnotation = "spillway.io/virtual-subsets"
+	// ReturnToBaseAnnotation on a WorkloadSpread lets pods return from later to
+	// earlier subsets: the value, a Go duration longer than 0 such as "10m", is how
+	// long an earlier subset must have had room before they do, one at a time and
+	// as far as PodDisruptionBudgets allow. Without it pods stay where they are.
+	ReturnToBaseAnnotation = "spillway.io/return-to-base"
 	// IgnorePatchMetadataAnnotation with the value "true" on a WorkloadSpread keeps
 	// the labels and annotations of subset patches away from adopted pods. The
 	// contract is Kruise's own.

@@ -40,6 +40,9 @@ func (r policyReader) PodTemplate(ctx context.Context, namespace string, ref v1a
 	default:
 		return nil, nil, nil
 	}
+	if ref.Kind == "" || ref.Name == "" {
+		return nil, nil, nil // refused by validation; there is nothing to read
+	}
 	workload := &unstructured.Unstructured{}
 	workload.SetGroupVersionKind(kind)
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, workload)

@@ -170,6 +170,20 @@ func (w *Webhook) WaitReady(ctx context.Context) error {
 	})
 }
 
+// WaitPolicies waits until the API server has WorkloadSpreads defaulted by the
+// webhook, which its elected replica registers for.
+func (w *Webhook) WaitPolicies(ctx context.Context) error {
+	const spread = `{apiVersion: apps.kruise.io/v1alpha1, kind: WorkloadSpread, metadata: {name: ready},
+		spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: none}, subsets: [{name: all}]}}`
+	return eventuallyAlive(ctx, w.Process, w.Name()+" defaults WorkloadSpreads", func(ctx context.Context) error {
+		strategy, _, err := w.upstream.Kubectl(ctx, spread, "create", "--dry-run=server", "-o", "jsonpath={.spec.scheduleStrategy.type}", "-n", corev1.NamespaceDefault, "-f", "-")
+		if err == nil && strategy == "" {
+			err = errors.New("the API server does not ask it yet")
+		}
+		return err
+	})
+}
+
 // VirtualNodeOptions describe a virtual node. All but Labels, PodWorkers,
 // Replica and ExtraArgs must be set.
 type VirtualNodeOptions struct {

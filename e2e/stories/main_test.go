@@ -109,6 +109,9 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 		return stop, err
 	}
 	stops = append(stops, within(webhook.Stop))
+	if err := webhook.WaitPolicies(ctx); err != nil {
+		return stop, err
+	}
 	if err := s.waitForDefaults(ctx); err != nil {
 		return stop, err
 	}

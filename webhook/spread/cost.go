@@ -98,7 +98,7 @@ func goesBefore(a, b *corev1.Pod) int {
 	return cmp.Or(
 		falseFirst(a.Spec.NodeName != "", b.Spec.NodeName != ""),
 		cmp.Compare(phaseRank(a), phaseRank(b)),
-		falseFirst(isTrue(a, corev1.PodReady), isTrue(b, corev1.PodReady)),
+		falseFirst(isReady(a), isReady(b)),
 		youngerFirst(readySince(a), readySince(b)),
 		cmp.Compare(restarts(b), restarts(a)),
 		youngerFirst(a.CreationTimestamp, b.CreationTimestamp),
@@ -141,14 +141,14 @@ func phaseRank(pod *corev1.Pod) int {
 	return 2
 }
 
-func isTrue(pod *corev1.Pod, t corev1.PodConditionType) bool {
-	c := conditionOf(pod, t)
+func isReady(pod *corev1.Pod) bool {
+	c := conditionOf(pod, corev1.PodReady)
 	return c != nil && c.Status == corev1.ConditionTrue
 }
 
 // readySince is zero for a pod that is not ready.
 func readySince(pod *corev1.Pod) metav1.Time {
-	if !isTrue(pod, corev1.PodReady) {
+	if !isReady(pod) {
 		return metav1.Time{}
 	}
 	return conditionOf(pod, corev1.PodReady).LastTransitionTime

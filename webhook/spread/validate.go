@@ -43,19 +43,30 @@ func Validate(ws *v1alpha1.WorkloadSpread, known Known) field.ErrorList {
 	errs = append(errs, validateStrategy(ws.Spec.ScheduleStrategy, spec.Child("scheduleStrategy"))...)
 	errs = append(errs, validateSubsets(ws.Spec.Subsets, known, spec.Child("subsets"))...)
 	errs = append(errs, validateCaps(ws, spec.Child("subsets"))...)
-	return append(errs, validateVirtualSubsets(ws)...)
+	errs = append(errs, validateVirtualSubsets(ws)...)
+	return append(errs, validateReturn(ws)...)
 }
 
 // ValidateUpdate returns what is wrong with a change. What did not change is not
 // judged again: a finalizer must come off and a label go on also where the
 // surroundings, or these rules, have changed since the object was accepted.
 func ValidateUpdate(ws, old *v1alpha1.WorkloadSpread, known Known) field.ErrorList {
-	listed, had := ws.Annotations[api.VirtualSubsetsAnnotation], old.Annotations[api.VirtualSubsetsAnnotation]
-	if ws.DeletionTimestamp != nil || listed == had && equality.Semantic.DeepEqual(ws.Spec, old.Spec) {
+	if ws.DeletionTimestamp != nil || sameAnnotations(ws, old) && equality.Semantic.DeepEqual(ws.Spec, old.Spec) {
 		return nil
 	}
 	errs := validateSameTarget(ws, old, field.NewPath("spec", "targetRef"))
 	return append(errs, Validate(ws, known)...)
+}
+
+// sameAnnotations compares those that are judged.
+func sameAnnotations(a, b *v1alpha1.WorkloadSpread) bool {
+	for _, key := range []string{api.VirtualSubsetsAnnotation, api.ReturnToBaseAnnotation} {
+		before, had := a.Annotations[key]
+		if after, has := b.Annotations[key]; before != after || had != has {
+			return false
+		}
+	}
+	return true
 }
 
 // Warnings names what a valid WorkloadSpread says in vain.
@@ -75,7 +86,25 @@ func Warnings(ws *v1alpha1.WorkloadSpread) []string {
 	if isAdaptive && (strategy.Adaptive == nil || strategy.Adaptive.RescheduleCriticalSeconds == nil || *strategy.Adaptive.RescheduleCriticalSeconds == 0) {
 		warnings = append(warnings, "spec.scheduleStrategy.adaptive.rescheduleCriticalSeconds: without it no pod that cannot be scheduled moves to another subset")
 	}
-	return warnings
+	return append(warnings, warnOfReturn(ws)...)
+}
+
+func warnOfReturn(ws *v1alpha1.WorkloadSpread) []string {
+	if after, err := ReturnAfter(ws); err != nil || after == 0 {
+		return nil
+	}
+	path := field.NewPath("metadata", "annotations").Key(api.ReturnToBaseAnnotation)
+	filter := ws.Spec.TargetFilter
+	if !CanReturn(ws) {
+		return []string{fmt.Sprintf("%s: pods of a %s do not return to earlier subsets", path, ws.Spec.TargetReference.Kind)}
+	}
+	if !IsKnown(TargetKind(ws)) && !UsesPercent(ws) && (filter == nil || len(filter.ReplicasPathList) == 0) {
+		return []string{fmt.Sprintf("%s: no pod returns while it is not known how many the target wants; set spec.targetFilter.replicasPathList", path)}
+	}
+	if _, moves := PatienceOf(ws); !moves {
+		return []string{fmt.Sprintf("%s: a pod that returns to a subset whose nodes are full stays Pending; set spec.scheduleStrategy.type to Adaptive, with rescheduleCriticalSeconds", path)}
+	}
+	return nil
 }
 
 func isBare(subset *v1alpha1.WorkloadSpreadSubset) bool {
@@ -114,4 +143,12 @@ func validateVirtualSubsets(ws *v1alpha1.WorkloadSpread) field.ErrorList {
 		}
 	}
 	return errs
+}
+
+func validateReturn(ws *v1alpha1.WorkloadSpread) field.ErrorList {
+	if _, err := ReturnAfter(ws); err != nil {
+		path := field.NewPath("metadata", "annotations").Key(api.ReturnToBaseAnnotation)
+		return field.ErrorList{field.Invalid(path, ws.Annotations[api.ReturnToBaseAnnotation], "must be a duration longer than 0, such as 10m or 1h30m")}
+	}
+	return nil
 }

@@ -145,6 +145,13 @@ func TestValidateUpdate(t *testing.T) {
 			},
 			want: [][2]string{{"metadata.annotations[spillway.io/virtual-subsets]", "names no subset"}},
 		},
+		"return-turns-bad": {
+			reason: "so is this one", old: subsets(valid), spec: subsets(valid),
+			change: func(ws *v1alpha1.WorkloadSpread) {
+				ws.Annotations = map[string]string{"spillway.io/return-to-base": ""}
+			},
+			want: [][2]string{{"metadata.annotations[spillway.io/return-to-base]", "longer than 0"}},
+		},
 		"being-deleted": {
 			reason: "finalizers come off whatever else changes", old: subsets(valid), spec: subsets("{name: a, maxReplicas: '5'}"),
 			change: func(ws *v1alpha1.WorkloadSpread) { ws.DeletionTimestamp = &metav1.Time{} },
@@ -163,6 +170,11 @@ func TestValidateUpdate(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	const pinned = "requiredNodeSelectorTerm: {matchExpressions: [{key: zone, operator: Exists}]}"
+	const adaptively = "scheduleStrategy: {type: Adaptive, adaptive: {rescheduleCriticalSeconds: 30}}\n  subsets: "
+	returning := func(apiVersion, kind, rest string) string {
+		return fmt.Sprintf("metadata: {annotations: {spillway.io/return-to-base: 10m}}\nspec:\n  targetRef: {apiVersion: %s, kind: %s, name: web}\n  %s[{name: a, maxReplicas: 1, %s}, {name: b, %[4]s}]",
+			apiVersion, kind, rest, pinned)
+	}
 	cases := map[string]struct {
 		reason, spread string
 		want           []string
@@ -177,6 +189,17 @@ func TestWarnings(t *testing.T) {
 		"adaptive-off": {"adaptive in name only", spec("  scheduleStrategy: {type: Adaptive, adaptive: {}}\n  subsets: [{name: a, " + pinned + "}]"), []string{
 			"spec.scheduleStrategy.adaptive.rescheduleCriticalSeconds: without it no pod that cannot be scheduled moves to another subset",
 		}},
+		"return": {"nothing in vain about it", returning("apps/v1", "Deployment", adaptively), nil},
+		"return-fixed": {"a pod that runs is given up for one that may not", returning("apps/v1", "Deployment", "subsets: "), []string{
+			"metadata.annotations[spillway.io/return-to-base]: a pod that returns to a subset whose nodes are full stays Pending; set spec.scheduleStrategy.type to Adaptive, with rescheduleCriticalSeconds",
+		}},
+		"return-job": {"Jobs would count it as a failure", returning("batch/v1", "Job", adaptively), []string{
+			"metadata.annotations[spillway.io/return-to-base]: pods of a Job do not return to earlier subsets",
+		}},
+		"return-unknown": {"nobody knows whether all pods are there", returning("example.org/v1", "Thing", adaptively), []string{
+			"metadata.annotations[spillway.io/return-to-base]: no pod returns while it is not known how many the target wants; set spec.targetFilter.replicasPathList",
+		}},
+		"return-path": {"now it is known", returning("example.org/v1", "Thing", "targetFilter: {replicasPathList: [spec.size]}\n  "+adaptively), nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

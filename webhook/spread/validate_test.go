@@ -265,5 +265,10 @@ func TestValidateSubsets(t *testing.T) {
 			spread: "metadata: {annotations: {spillway.io/virtual-subsets: 'b, vritual'}}\n" + subsets("{name: a, maxReplicas: 1}", "{name: b}"),
 			want:   [][2]string{{"metadata.annotations[spillway.io/virtual-subsets]", "separated by commas: a, b"}},
 		},
+		"return-to-base": {
+			reason: "not a Go duration",
+			spread: "metadata: {annotations: {spillway.io/return-to-base: '10'}}\n" + subsets("{name: a, maxReplicas: 1}", "{name: b}"),
+			want:   [][2]string{{"metadata.annotations[spillway.io/return-to-base]", "longer than 0, such as 10m"}},
+		},
 	})
 }

@@ -30,6 +30,8 @@ type memory struct {
 	looked, wrote, moved time.Time
 	// closed is when the API server had accepted that a subset is closed.
 	closed time.Time
+	// homing is about pods that return to earlier subsets.
+	homing homing
 }
 
 func newMemory(uid types.UID) *memory {

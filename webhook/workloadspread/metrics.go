@@ -13,11 +13,16 @@ import (
 //
 //	spillway_workloadspread_subset_replicas{namespace,workloadspread,subset}  active pods
 //	spillway_workloadspread_rescheduled_total{scheduler}                      pods moved to another subset
+//	spillway_workloadspread_returned_total{outcome}                           pods to return to an earlier subset
 //
-// The scheduler is the one that found no node, "upstream" or "downstream".
+// The scheduler is the one that found no node, "upstream" or "downstream". The
+// outcome of a return is "evicted", "refused" if the pod could not be evicted, as
+// by a disruption budget, and later also "missed" if its replacement found no
+// earlier subset.
 type Metrics struct {
 	replicas    *prometheus.GaugeVec
 	rescheduled *prometheus.CounterVec
+	returns     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics. It fails when they are registered already.
@@ -31,8 +36,12 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "spillway_workloadspread_rescheduled_total",
 			Help: "Pods deleted so that they move to another subset, by the scheduler that found no node for them.",
 		}, []string{"scheduler"}),
+		returns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spillway_workloadspread_returned_total",
+			Help: "Pods that were to return to an earlier subset, by what became of it.",
+		}, []string{"outcome"}),
 	}
-	return m, errors.Join(registry.Register(m.replicas), registry.Register(m.rescheduled))
+	return m, errors.Join(registry.Register(m.replicas), registry.Register(m.rescheduled), registry.Register(m.returns))
 }
 
 // report sets the gauges of the subsets there are, and removes those of the
@@ -62,3 +71,5 @@ func (m *Metrics) moved(downstream bool) {
 	}
 	m.rescheduled.WithLabelValues(scheduler).Inc()
 }
+
+func (m *Metrics) returned(outcome string) { m.returns.WithLabelValues(outcome).Inc() }

@@ -152,10 +152,14 @@ func (p *pass) tell(m spread.Move, eventType, reason, format string) {
 		scheduler = "the downstream"
 	}
 	text := note(format, m.Pod.Name, m.Subset, scheduler, m.Why.Message)
+	p.events.Eventf(p.target(), m.Pod, eventType, reason, "Reschedule", "%s", text)
+	p.events.Eventf(p.view.Spread, m.Pod, eventType, reason, "Reschedule", "%s", text)
+}
+
+// target is what events about the target refer to.
+func (p *pass) target() *corev1.ObjectReference {
 	ref := p.view.Spread.Spec.TargetReference
-	target := &corev1.ObjectReference{
+	return &corev1.ObjectReference{
 		APIVersion: ref.APIVersion, Kind: ref.Kind, Namespace: p.key.Namespace, Name: ref.Name, UID: p.view.Target.UID,
 	}
-	p.events.Eventf(target, m.Pod, eventType, reason, "Reschedule", "%s", text)
-	p.events.Eventf(p.view.Spread, m.Pod, eventType, reason, "Reschedule", "%s", text)
 }

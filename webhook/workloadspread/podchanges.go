@@ -12,8 +12,8 @@ import (
 )
 
 // podChanges lets through what can change a judgement: pods come and go, become
-// inactive, are bound, are told that there is no room for them, or change their
-// subset or version.
+// inactive or ready, are bound, are told that there is no room for them, or change
+// their subset or version.
 func podChanges() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return traitsOf(e.ObjectOld) != traitsOf(e.ObjectNew) },
@@ -26,7 +26,8 @@ type traits struct {
 	uid                             string
 	active, gated                   bool
 	node, nominated, downstreamNode string
-	scheduled, downstream, begun    told
+	scheduled, downstream           told
+	begun, ready                    corev1.ConditionStatus
 	match, version                  string
 }
 
@@ -58,7 +59,9 @@ func traitsOf(object client.Object) traits {
 		case api.DownstreamScheduledCondition:
 			t.downstream = told{c.Status, c.Reason}
 		case corev1.PodInitialized:
-			t.begun = told{status: c.Status}
+			t.begun = c.Status
+		case corev1.PodReady:
+			t.ready = c.Status
 		default:
 		}
 	}

@@ -79,7 +79,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if p.view, err = r.gather(ctx, ws, p.memory, now); err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := errors.Join(p.adopt(ctx), p.report(ctx), p.price(ctx), p.move(ctx)); err != nil {
+	if err := errors.Join(p.adopt(ctx), p.report(ctx), p.price(ctx), p.move(ctx), p.bringBack(ctx)); err != nil {
 		return reconcile.Result{}, err
 	}
 	return p.result(), nil

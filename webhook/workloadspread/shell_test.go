@@ -71,7 +71,10 @@ func TestPodChanges(t *testing.T) {
 	}{
 		"nothing": {func(*corev1.Pod) {}, false},
 		"ready": {func(p *corev1.Pod) {
-			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady})
+			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
+		}, true},
+		"ready containers": {func(p *corev1.Pod) {
+			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionTrue})
 		}, false},
 		"words":       {func(p *corev1.Pod) { p.Status.Conditions[0].Message = "0/3 nodes are available" }, false},
 		"label":       {func(p *corev1.Pod) { p.Labels["x"] = "y" }, false},
