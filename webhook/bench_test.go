@@ -112,7 +112,7 @@ func placing(d *spread.Decision) admission.Handler {
 			return admission.Errored(http.StatusBadRequest, err)
 		}
 		out := mutate.Admit(mutate.Input{Pod: pod, Namespace: mutate.Namespace{Name: "default"}, Create: true, Spread: d}, policy())
-		operations, err := webhook.Patch(pod, out.Pod)
+		operations, err := webhook.Patch(nil, pod, out.Pod)
 		if err = errors.Join(err, out.Denied, out.SpreadFailed); err != nil {
 			return admission.Errored(http.StatusInternalServerError, err)
 		}

@@ -88,7 +88,7 @@ func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) 
 	if !isDryRun(req) {
 		h.narrate(req.Namespace, in, out)
 	}
-	return answer(in, out, unknown)
+	return answer(req.Object.Raw, in, out, unknown)
 }
 
 // chooseSubset asks for the subset of a pod that will be handled.
@@ -126,14 +126,14 @@ func (h *Handler) namespace(ctx context.Context, req admission.Request, pod *cor
 }
 
 // answer puts the core's outcome into the words of the admission API.
-func answer(in mutate.Input, out mutate.Outcome, unknown []error) verdict {
+func answer(raw []byte, in mutate.Input, out mutate.Outcome, unknown []error) verdict {
 	switch {
 	case out.Denied != nil:
 		return verdict{outcome: outcomeDenied, reason: "stash", response: admission.Denied(out.Denied.Error()).WithWarnings(out.Warnings...), err: out.Denied}
 	case out.Skipped != "":
 		return skipped(out.Skipped, out.Warnings)
 	}
-	operations, err := Patch(in.Pod, out.Pod)
+	operations, err := Patch(raw, in.Pod, out.Pod)
 	if err != nil {
 		return failedOpen(err)
 	}

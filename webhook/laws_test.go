@@ -120,7 +120,7 @@ func lawIdempotent(_ dice, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	operations, err := webhook.Patch(once, twice)
+	operations, err := webhook.Patch(nil, once, twice)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func lawPatchOnRaw(_ dice, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	operations, err := webhook.Patch(before, after)
+	operations, err := webhook.Patch(nil, before, after)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func lawNotOptedIn(d dice, pod *corev1.Pod) error {
 		delete(pod.Labels, api.OptInLabel)
 	}
 	out := mutate.Admit(mutate.Input{Pod: pod, Namespace: mutate.Namespace{Name: "default"}, Create: true}, policy())
-	operations, err := webhook.Patch(pod, out.Pod)
+	operations, err := webhook.Patch(nil, pod, out.Pod)
 	if err != nil {
 		return err
 	}

@@ -3,58 +3,54 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
+	"sync"
 
 	"gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Patch returns the JSON patch (RFC 6902) that turns before into after; it is
-// empty when they are equal. Status is not looked at, since admission cannot
-// change it.
+// Patch returns the JSON patch (RFC 6902) that turns raw, which decodes to
+// before, into JSON that decodes to after. It is empty when they are equal.
+// Status is not looked at, since admission cannot change it.
 //
-// It compares typed value with typed value, not with the bytes of the request:
-// a field that this build's types do not know is in neither, so no operation
-// removes it. Only fields that differ are encoded. Steps that share untouched
-// parts between before and after make that comparison a matter of pointers.
-func Patch(before, after *corev1.Pod) ([]jsonpatch.Operation, error) {
+// It compares typed value with typed value, not with the bytes of the request: a
+// field that this build's types do not know is in neither, so no operation
+// removes it. An item of a list keeps such fields for as long as it is the same
+// item, wherever it goes (see align). Only values that differ are encoded, and
+// raw is read only where it has what the types do not say: an item that moves,
+// an object that may be left out. If raw is nil, the JSON of before is taken for
+// it.
+//
+// Operations are in the order of the API's fields and always the same for the
+// same pods.
+func Patch(raw []byte, before, after *corev1.Pod) ([]jsonpatch.Operation, error) {
 	if before == after {
 		return nil, nil
 	}
-	var left, right corev1.Pod
-	metadata := keepChanged(&before.ObjectMeta, &after.ObjectMeta, &left.ObjectMeta, &right.ObjectMeta)
-	spec := keepChanged(&before.Spec, &after.Spec, &left.Spec, &right.Spec)
-	if !metadata && !spec {
-		return nil, nil
-	}
-	beforeJSON, err := json.Marshal(&left)
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode the pod of the request: %w", err)
-	}
-	afterJSON, err := json.Marshal(&right)
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode the admitted pod: %w", err)
-	}
-	operations, err := jsonpatch.CreatePatch(beforeJSON, afterJSON)
-	if err != nil {
+	c := comparison{isRaw: raw != nil, document: sync.OnceValues(func() (any, error) {
+		if raw == nil {
+			return decoded(before)
+		}
+		var document any
+		if err := unmarshal(raw, &document); err != nil {
+			return nil, err
+		}
+		return document, nil
+	})}
+	if err := c.pods(before, after); err != nil {
 		return nil, fmt.Errorf("cannot compare the admitted pod with that of the request: %w", err)
 	}
-	return inOrder(operations), nil
+	return c.operations, nil
 }
 
-// keepChanged copies to left and right those fields in which before and after
-// differ, and says whether there are any.
-func keepChanged[T any](before, after, left, right *T) bool {
-	b, a := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
-	l, r := reflect.ValueOf(left).Elem(), reflect.ValueOf(right).Elem()
-	changed := false
-	for i := range b.NumField() {
-		if reflect.DeepEqual(b.Field(i).Interface(), a.Field(i).Interface()) {
-			continue
-		}
-		changed = true
-		l.Field(i).Set(b.Field(i))
-		r.Field(i).Set(a.Field(i))
+// decoded is value the way JSON decoders see it: operations do not share memory
+// with pods.
+func decoded(value any) (any, error) {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
 	}
-	return changed
+	var plain any
+	err = unmarshal(encoded, &plain)
+	return plain, err
 }

@@ -53,7 +53,11 @@ func (w World) Admit(subject Subject, policy mutate.Policy) (Result, error) {
 		Warnings:  outcome.Warnings,
 	}
 	if outcome.Denied == nil {
-		operations, err := webhook.Patch(subject.Pod, outcome.Pod)
+		raw, err := encode(subject.content)
+		if err != nil {
+			return Result{}, fmt.Errorf("%s: %w", subject.Position, err)
+		}
+		operations, err := webhook.Patch(raw, subject.Pod, outcome.Pod)
 		if err != nil {
 			return Result{}, fmt.Errorf("%s: %w", subject.Position, err)
 		}

@@ -131,7 +131,11 @@ func (c candidate) make(r recipe, i int) (Subject, error) {
 	pod.GenerateName = r.generateName
 	pod.OwnerReferences = []metav1.OwnerReference{r.controller}
 	r.finish(pod, i)
-	operations, err := webhook.Patch(plain, pod)
+	raw, err := encode(content)
+	if err != nil {
+		return Subject{}, err
+	}
+	operations, err := webhook.Patch(raw, plain, pod)
 	if err != nil {
 		return Subject{}, err
 	}
