@@ -55,7 +55,10 @@ func (d *demo) startClusters(ctx context.Context) error {
 
 func (d *demo) startWebhook(ctx context.Context) (err error) {
 	d.webhook, err = playground.StartWebhook(ctx, playground.WebhookOptions{Binary: d.spillway, Upstream: d.upstream})
-	return err
+	if err != nil {
+		return err
+	}
+	return d.webhook.WaitPolicies(ctx)
 }
 
 func (d *demo) startVirtualNode(ctx context.Context) (err error) {
@@ -71,14 +74,36 @@ func (d *demo) applyWorkloads(ctx context.Context) error {
 		return err
 	}
 	for _, w := range workloads {
+		if w.spread != "" {
+			if err := d.applySpread(ctx, w); err != nil {
+				return err
+			}
+		}
 		d.say("   kubectl apply -f %s  # %s\n", w.file, w.asks)
-		stdout, stderr, err := d.upstream.Kubectl(ctx, w.manifest, "apply", "-f", "-")
-		if err != nil {
+		if err := d.kubectl(ctx, w.manifest, "apply", "-f", "-"); err != nil {
 			return err
 		}
-		for line := range strings.Lines(stdout + stderr) {
-			d.say("      %s", line)
-		}
+	}
+	return nil
+}
+
+// applySpread waits until the WorkloadSpread is known, as pods that are created
+// before it is are none of its business.
+func (d *demo) applySpread(ctx context.Context, w workload) error {
+	d.say("   kubectl apply -f %s\n", w.spread)
+	if err := d.kubectl(ctx, w.spreading, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	return d.kubectl(ctx, "", "wait", "workloadspread/"+w.deployment.Name, "--for=jsonpath={.status.observedGeneration}=1", "--timeout=30s")
+}
+
+func (d *demo) kubectl(ctx context.Context, stdin string, args ...string) error {
+	stdout, stderr, err := d.upstream.Kubectl(ctx, stdin, args...)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(stdout + stderr) {
+		d.say("      %s", line)
 	}
 	return nil
 }
@@ -108,11 +133,13 @@ Both clusters stay until Ctrl-C. To look around, in another terminal:
   alias up='%s'
   alias down='%s'
 
-  up   get pods -A -o wide                      # all on %[3]s
+  up   get pods -A -o wide                      # on %[3]s, but for two of the shop
   down get pods -A -o wide                      # and really here
   down get nodes -L topology.kubernetes.io/zone,disktype,dedicated
   up   get pods -l app=web -o jsonpath='{.items[0].metadata.annotations.clusterSelector}'
   up   scale deployment quorum --replicas=5     # five machines take them; a sixth member would stay Pending
+  up   scale deployment shop --replicas=9       # four more on %[3]s, and the two stay at home
+  up   get workloadspreads                      # how many where; describe it: why
   up   describe node %[3]s
 
 The logs are in %[4]s: upstream/logs, upstream/webhook, upstream/%[3]s, downstream/logs.

@@ -22,8 +22,8 @@ func TestDemo(t *testing.T) {
 	if err := show(t.Context(), &out, t.TempDir(), true); err != nil {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
-	if n := strings.Count(out.String(), " holds"); n != 15 {
-		t.Errorf("%d pods of 15 were found where they may be", n)
+	if n := strings.Count(out.String(), " holds"); n != 20 {
+		t.Errorf("%d pods of 20 were found where they may be", n)
 	}
 	if t.Failed() {
 		t.Log(out.String())

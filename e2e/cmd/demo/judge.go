@@ -24,8 +24,19 @@ type pair struct {
 
 func (p pair) name() string { return p.upstream.Namespace + "/" + p.upstream.Name }
 
+// isAtHome says that the pod is on one of our own machines, and may be.
+func (p pair) isAtHome() bool {
+	return p.workload.atHome > 0 && p.upstream.Spec.NodeName != "" && p.upstream.Spec.NodeName != virtualNode
+}
+
 // unfinished says what the pair still lacks, nothing if it runs on both sides.
 func (p pair) unfinished() string {
+	if p.isAtHome() {
+		if p.upstream.Status.Phase != corev1.PodRunning {
+			return fmt.Sprintf("%s is %s at home", p.name(), p.upstream.Status.Phase)
+		}
+		return ""
+	}
 	if p.downstream == nil {
 		return fmt.Sprintf("%s is %s upstream and not created downstream%s", p.name(), p.upstream.Status.Phase, why(p.upstream))
 	}
@@ -141,7 +152,27 @@ func (d *demo) judge(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %s", v.pair.name(), v.sentence))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, countAtHome(pairs)...)...)
+}
+
+// countAtHome finds workloads of which more or fewer pods are at home than their
+// WorkloadSpread says.
+func countAtHome(pairs []pair) []error {
+	counts := map[string]int{}
+	want := map[string]int{}
+	for _, p := range pairs {
+		want[p.workload.file] = p.workload.atHome
+		if p.isAtHome() {
+			counts[p.workload.file]++
+		}
+	}
+	var errs []error
+	for file, n := range want {
+		if counts[file] != n {
+			errs = append(errs, fmt.Errorf("%s: %d pods at home, want %d", file, counts[file], n))
+		}
+	}
+	return errs
 }
 
 // nodesOf returns the nodes of a cluster.

@@ -22,15 +22,20 @@ const virtualNode = "spillway-east"
 type chapter struct {
 	asks string
 	file string
+	// spread is the file of its WorkloadSpread, if it has one, by which atHome of
+	// its pods stay on our own machines.
+	spread string
+	atHome int
 }
 
 func story() []chapter {
 	return []chapter{
-		{"nodeSelector disktype=ssd", "web.yaml"},
-		{"zone a or b, rather b", "api.yaml"},
-		{"no two members on one machine", "quorum.yaml"},
-		{"even over all zones", "front.yaml"},
-		{"dedicated=batch, and tolerates its taint", "batch.yaml"},
+		{asks: "nodeSelector disktype=ssd", file: "web.yaml"},
+		{asks: "zone a or b, rather b", file: "api.yaml"},
+		{asks: "no two members on one machine", file: "quorum.yaml"},
+		{asks: "even over all zones", file: "front.yaml"},
+		{asks: "dedicated=batch, and tolerates its taint", file: "batch.yaml"},
+		{asks: "two at home, the rest wherever there is room", file: "shop.yaml", spread: "shop-spread.yaml", atHome: 2},
 	}
 }
 
@@ -69,6 +74,7 @@ type workload struct {
 	chapter
 
 	manifest   string
+	spreading  string
 	deployment *appsv1.Deployment
 }
 
@@ -83,7 +89,15 @@ func readStory() ([]workload, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read %s: %w", c.file, err)
 		}
-		all = append(all, workload{chapter: c, manifest: string(content), deployment: deployment})
+		w := workload{chapter: c, manifest: string(content), deployment: deployment}
+		if c.spread != "" {
+			spreading, err := workloads.ReadFile("workloads/" + c.spread)
+			if err != nil {
+				return nil, fmt.Errorf("cannot read a WorkloadSpread: %w", err)
+			}
+			w.spreading = string(spreading)
+		}
+		all = append(all, w)
 	}
 	return all, nil
 }

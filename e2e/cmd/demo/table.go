@@ -41,6 +41,9 @@ func judgeAll(pairs []pair, nodes []*corev1.Node) []verdict {
 }
 
 func judgeOne(v verdict, placed []placement.Pod, nodes []*corev1.Node) (holds bool, sentence string) {
+	if v.pair.isAtHome() && v.pair.downstream == nil {
+		return true, "holds, at home"
+	}
 	if v.pair.upstream.Spec.NodeName != virtualNode {
 		return false, "NOT ON THE VIRTUAL NODE"
 	}
