@@ -85,7 +85,7 @@ func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) 
 	in := mutate.Input{Pod: pod, Namespace: namespace, Create: true}
 	in.Spread = h.chooseSubset(ctx, req, in)
 	out := mutate.Admit(in, h.Policy)
-	if !isDryRun(req) {
+	if !isDryRun(req) && out.Denied == nil && out.Skipped == "" {
 		h.narrate(req.Namespace, in, out)
 	}
 	return answer(req.Object.Raw, in, out, unknown)

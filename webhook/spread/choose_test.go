@@ -49,6 +49,8 @@ func TestChoose(t *testing.T) {
 		"closed-fixed":    {"conditions left over from an Adaptive strategy say nothing", ledgerOf("a=1 b", is("a", corev1.ConditionFalse), fixed), asks(1), "a"},
 		"probe-one":       {"one pod tries again (F24)", ledgerOf("a b", is("a", corev1.ConditionUnknown)), asks(3), "a b b"},
 		"probe-under-way": {"not while another does", ledgerOf("a b", is("a", corev1.ConditionUnknown), has(1, "a", unscheduled)), asks(1), "b"},
+		"probe-undecided": {"nor before the controller has seen what became of it", ledgerOf("a b", is("a", corev1.ConditionUnknown), has(1, "a", young)), asks(1), "b"},
+		"probe-residents": {"pods that were there before try nothing", ledgerOf("a b", is("a", corev1.ConditionUnknown), has(3, "a", old)), asks(1), "a"},
 		"probe-reserved":  {"nor while one is about to", ledgerOf("a b", is("a", corev1.ConditionUnknown), holds("a", 5, "x")), asks(1), "b"},
 		"probe-full":      {"a full subset is not tried", ledgerOf("a=1 b", is("a", corev1.ConditionUnknown), has(1, "a")), asks(1), "b"},
 

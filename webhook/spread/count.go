@@ -183,10 +183,16 @@ func (t *tally) reclaim(wanted, asked int) (dropped []reservation) {
 	return dropped
 }
 
-// waiting counts, over all versions, the pods of a subset that no scheduler has
-// found a node for yet, and the reservations of pods nobody has seen.
-func (l Ledger) waiting(subset int) int {
+// trying counts, over all versions, the pods by which a subset is being tried:
+// those that no scheduler has found a node for yet, those that came since it may
+// be tried again, until the controller has made up its mind about them, and the
+// reservations of pods nobody has seen.
+func (l Ledger) trying(subset int) int {
 	name := l.Spread.Spec.Subsets[subset].Name
+	var since time.Time
+	if c := SchedulableOf(l.Spread, name); c != nil {
+		since = c.LastTransitionTime.Time
+	}
 	seen := make(map[string]bool, len(l.Pods))
 	n := 0
 	for _, pod := range l.Pods {
@@ -195,7 +201,7 @@ func (l Ledger) waiting(subset int) int {
 			continue
 		}
 		seen[match.Key(pod.Name)] = true
-		if match.Subset == name && IsActive(pod) && isUnplaced(pod, l.Virtual[name]) {
+		if match.Subset == name && IsActive(pod) && (isUnplaced(pod, l.Virtual[name]) || !pod.CreationTimestamp.Time.Before(since)) {
 			n++
 		}
 	}

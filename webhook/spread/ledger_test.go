@@ -94,7 +94,7 @@ func holds(subset string, secondsAgo int, keys ...string) ledgerOption {
 func is(subset string, status corev1.ConditionStatus) ledgerOption {
 	return func(l *spread.Ledger) {
 		l.Spread.Status.SubsetStatuses = append(l.Spread.Status.SubsetStatuses, v1alpha1.WorkloadSpreadSubsetStatus{
-			Name: subset, Conditions: []v1alpha1.WorkloadSpreadSubsetCondition{{Type: v1alpha1.SubsetSchedulable, Status: status, Message: "0/3 nodes are available"}},
+			Name: subset, Conditions: []v1alpha1.WorkloadSpreadSubsetCondition{{Type: v1alpha1.SubsetSchedulable, Status: status, Message: "0/3 nodes are available", LastTransitionTime: at(-5)}},
 		})
 	}
 }
@@ -214,3 +214,5 @@ func decidedLately(n int) ledgerOption {
 }
 
 func young(pod *corev1.Pod) { pod.CreationTimestamp = at(-1) }
+
+func old(pod *corev1.Pod) { pod.CreationTimestamp = at(-60) }

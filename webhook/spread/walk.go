@@ -99,7 +99,7 @@ func (b *batch) fullness(r Request, subset int, state openness, most int, counte
 
 // tries counts the pods that try a subset, those of this batch included.
 func (b *batch) tries(subset int) int {
-	n := b.waiting(subset)
+	n := b.trying(subset)
 	for _, granted := range b.granted {
 		for _, held := range granted {
 			if held.subset == subset {
