@@ -41,7 +41,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "spillway_admission_duration_seconds",
 			Help:    "Seconds from the decoded admission request to its answer.",
-			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13),
+			Buckets: prometheus.ExponentialBucketsRange(0.0001, 5, 28),
 		}),
 	}
 	for _, c := range []prometheus.Collector{m.admissions, m.duration} {
