@@ -152,7 +152,7 @@ func TestPercentIsOfWhatIsWantedNow(t *testing.T) {
 	}
 }
 
-func newAllocator(t *testing.T, api *server) *allocate.Allocator {
+func newAllocator(t testing.TB, api *server) *allocate.Allocator {
 	t.Helper()
 	metrics, err := allocate.NewMetrics(prometheus.NewRegistry())
 	if err != nil {

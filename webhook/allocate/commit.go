@@ -21,10 +21,10 @@ var errNoDecision = errors.New("no decision was made")
 // batch is the pods that are decided together.
 type batch struct {
 	*Allocator
-	line     *line
-	ws       *v1alpha1.WorkloadSpread
-	tickets  []*ticket
-	answered []spread.Decision
+	line *line
+	ws   *v1alpha1.WorkloadSpread
+	// tickets are of those who have no answer yet.
+	tickets []*ticket
 
 	// live says that caches were found to be behind.
 	live bool
@@ -37,14 +37,14 @@ func (b *batch) admitMore() {
 	b.tickets = append(b.tickets, b.take(b.line, maxBatch-len(b.tickets))...)
 }
 
-// decideAll makes a decision for every pod of the batch, in its order. They hold
-// when it returns: what they depend on is recorded.
-func (b *batch) decideAll(ctx context.Context) []spread.Decision {
+// decide answers every pod of the batch. An answer holds when it is given: what
+// it depends on is recorded. Pods that need no record do not wait for it.
+func (b *batch) decide(ctx context.Context) error {
 	b.ws = b.newest(b.ws)
-	for {
+	for len(b.tickets) > 0 {
 		ledger, err := b.gather(ctx)
 		if err != nil {
-			return b.allFailed(err)
+			return err
 		}
 		choices := ledger.Choose(b.requests())
 		if choices.Stale {
@@ -52,26 +52,50 @@ func (b *batch) decideAll(ctx context.Context) []spread.Decision {
 			b.live = true
 			continue
 		}
+		pending := b.answer(choices, unwritten)
 		if choices.Status == nil {
-			return b.decided(choices, unwritten)
+			return nil
 		}
-		if err = b.record(ctx, *choices.Status); err == nil {
-			return b.decided(choices, written)
+		if err := b.record(ctx, *choices.Status); err != nil {
+			b.lookAgain(ctx, err)
+			b.admitMore()
+			continue
 		}
-		b.lookAgain(ctx, err)
-		b.admitMore()
+		b.answer(pending, written)
 	}
+	return nil
 }
 
-// decided takes note of decisions that hold.
-func (b *batch) decided(choices spread.Choices, outcome string) []spread.Decision {
-	b.metrics.batches.WithLabelValues(outcome).Observe(float64(len(b.tickets)))
-	for _, t := range b.tickets {
+// answer gives the answers that hold, in the order of the tickets, and keeps the
+// tickets of the others. It returns the choices for those, which hold once they
+// are recorded.
+func (b *batch) answer(choices spread.Choices, outcome string) (pending spread.Choices) {
+	var waiting []*ticket
+	for i, t := range b.tickets {
+		if choices.Pending[i] {
+			waiting = append(waiting, t)
+			pending.Decisions = append(pending.Decisions, choices.Decisions[i])
+			pending.Pending = append(pending.Pending, false)
+			continue
+		}
 		if !t.request.DryRun {
 			b.lately.add(b.ws.UID, spread.VersionOf(b.ws, t.request.Pod), b.now())
 		}
+		t.answer <- choices.Decisions[i]
 	}
-	return choices.Decisions
+	if answered := len(b.tickets) - len(waiting); answered > 0 {
+		b.metrics.batches.WithLabelValues(outcome).Observe(float64(answered))
+	}
+	b.tickets = waiting
+	return pending
+}
+
+// answerAll tells all who still wait that there is no decision.
+func (b *batch) answerAll(err error) {
+	for _, t := range b.tickets {
+		t.answer <- failed(b.ws, err)
+	}
+	b.tickets = nil
 }
 
 // lookAgain prepares for another try after the reservations could not be
@@ -148,14 +172,6 @@ func (b *batch) pods() []*corev1.Pod {
 		pods[i] = t.request.Pod
 	}
 	return pods
-}
-
-func (b *batch) allFailed(err error) []spread.Decision {
-	decisions := make([]spread.Decision, len(b.tickets))
-	for i := range decisions {
-		decisions[i] = failed(b.ws, err)
-	}
-	return decisions
 }
 
 // controllersOf returns the workloads that control pods directly.

@@ -67,17 +67,11 @@ func (a *Allocator) inLine(ctx context.Context, ws *v1alpha1.WorkloadSpread, r s
 func (a *Allocator) lead(ctx context.Context, ws *v1alpha1.WorkloadSpread, l *line) {
 	b := &batch{Allocator: a, line: l, ws: ws}
 	b.admitMore()
-	defer func() {
-		// Whatever happens in between, nobody waits for ever.
-		for i := len(b.answered); i < len(b.tickets); i++ {
-			b.tickets[i].answer <- failed(ws, errNoDecision)
-		}
-	}()
-	decisions := b.decideAll(ctx)
-	for i, d := range decisions {
-		b.tickets[i].answer <- d
+	// Whatever happens in between, nobody waits for ever.
+	defer func() { b.answerAll(errNoDecision) }()
+	if err := b.decide(ctx); err != nil {
+		b.answerAll(err)
 	}
-	b.answered = decisions
 }
 
 // handOver has the first of those in line lead the next batch.

@@ -6,7 +6,7 @@ import (
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
-// How a batch ended: with a write, or without need of one.
+// How pods of a batch were answered: once a write was done, or without need of it.
 const (
 	written   = "written"
 	unwritten = "unwritten"
@@ -15,7 +15,7 @@ const (
 // Metrics tell what became of pods that WorkloadSpreads target.
 //
 //	spillway_spread_decisions_total{namespace,workloadspread,subset,reason}  pods, by spread.Reason
-//	spillway_spread_batch_pods{outcome}     pods decided together; written: with a write, unwritten: without
+//	spillway_spread_batch_pods{outcome}     pods answered together; written: after a write, unwritten: without
 //	spillway_spread_conflicts_total         writes that somebody else's came before, and were tried again
 //	spillway_spread_stale_reads_total       batches for which caches were found to be behind
 //	spillway_spread_unrecorded_total        batches whose slots could not be recorded
@@ -36,7 +36,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}, []string{"namespace", "workloadspread", "subset", "reason"}),
 		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "spillway_spread_batch_pods",
-			Help:    "Pods of one WorkloadSpread that were decided together, by whether that was recorded.",
+			Help:    "Pods of one WorkloadSpread that were answered together, by whether a write came before.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}, []string{"outcome"}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{

@@ -26,6 +26,8 @@ type server struct {
 	mu                sync.Mutex
 	ws                *v1alpha1.WorkloadSpread
 	writes, conflicts int
+	// How long a request takes; batches form meanwhile.
+	writeTakes, readTakes time.Duration
 
 	// cached is what the cache has, and the API server has no longer.
 	cached                                            []*corev1.Pod
@@ -34,7 +36,9 @@ type server struct {
 	spreadErr, targetErr, podsErr, nodesErr, writeErr error
 }
 
-func newServer(capOfA int) *server { return &server{ws: newSpread(capOfA)} }
+func newServer(capOfA int) *server {
+	return &server{ws: newSpread(capOfA), writeTakes: time.Millisecond}
+}
 
 func newPod() *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -57,6 +61,7 @@ func (s *server) SpreadOf(context.Context, string, *corev1.Pod) (*v1alpha1.Workl
 
 // Get reads the WorkloadSpread as it is.
 func (s *server) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	<-time.After(s.readTakes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ws.DeepCopyInto(object.(*v1alpha1.WorkloadSpread))
@@ -67,7 +72,7 @@ func (s *server) Status() client.SubResourceWriter { return s }
 
 // Patch writes the status, if the object is at the version it was read at.
 func (s *server) Patch(_ context.Context, object client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
-	<-time.After(time.Millisecond) // what a write takes; batches form meanwhile
+	<-time.After(s.writeTakes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes++

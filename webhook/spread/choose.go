@@ -29,9 +29,13 @@ func (r Request) key() string {
 type Choices struct {
 	// Decisions stand in the order of the requests.
 	Decisions []Decision
-	// Status is the WorkloadSpread's status with the reservations that the
-	// decisions depend on. They hold once it is written, on the condition that
-	// the WorkloadSpread has not changed. Nil if nothing is to be written.
+	// Pending says of each decision that it holds only once Status is written.
+	// All others hold at once: that a subset is full is also true if the pods
+	// that fill it have to be decided again, as they come first then.
+	Pending []bool
+	// Status is the WorkloadSpread's status with the reservations that pending
+	// decisions depend on. It must be written on the condition that the
+	// WorkloadSpread has not changed. Nil if nothing is to be written.
 	Status *v1alpha1.WorkloadSpreadStatus
 	// Stale says that the ledger cannot be true, and that there are no decisions:
 	// a controller would not have created the pods. It is to be made anew, live.
@@ -60,14 +64,17 @@ func (l Ledger) Choose(requests []Request) Choices {
 	if !b.open(requests) {
 		return Choices{Stale: true}
 	}
-	decisions := make([]Decision, 0, len(requests))
+	choices := Choices{}
 	for _, r := range requests {
-		decisions = append(decisions, b.decide(r))
+		d, pending := b.decide(r)
+		choices.Decisions = append(choices.Decisions, d)
+		choices.Pending = append(choices.Pending, pending)
 	}
 	if b.doubtful {
 		return Choices{Stale: true}
 	}
-	return Choices{Decisions: decisions, Status: b.status()}
+	choices.Status = b.status()
+	return choices
 }
 
 // batch is the state of one Choose.
@@ -124,14 +131,14 @@ func (b *batch) balance(version string, asked int) bool {
 	}
 }
 
-func (b *batch) decide(r Request) Decision {
+func (b *batch) decide(r Request) (d Decision, pending bool) {
 	if subset, kept, _ := b.kept(r); kept {
 		return b.keep(r, subset)
 	}
 	outcome := newWalk(b.Ledger, r, b).outcome()
-	d := outcome.decision
+	d = outcome.decision
 	if !outcome.reserve || r.DryRun {
-		return d
+		return d, false
 	}
 	version := VersionOf(b.Spread, r.Pod)
 	b.tallies[version].taken[outcome.subset]++
@@ -139,21 +146,22 @@ func (b *batch) decide(r Request) Decision {
 	if r.Pod.Name == "" {
 		d.UID = r.UID
 	}
-	return d
+	return d, true
 }
 
 // keep decides for the subset that the pod has. A name whose reservation is used
 // once more has it renewed: the next creation under it must be told from the one
 // before, of which the pod may be gone.
-func (b *batch) keep(r Request, subset int) Decision {
-	d := b.chosen(subset, Kept, "admission was called again")
+func (b *batch) keep(r Request, subset int) (d Decision, pending bool) {
+	d = b.chosen(subset, Kept, "admission was called again")
 	match, claims := b.matchOf(r.Pod)
 	d.UID = match.UID
-	if !claims && !r.DryRun {
+	renews := !claims && !r.DryRun
+	if renews {
 		version := VersionOf(b.Spread, r.Pod)
 		b.granted[version] = append(b.granted[version], reservation{key: r.key(), subset: subset, since: b.Now})
 	}
-	return d
+	return d, renews
 }
 
 // kept finds the subset that the pod got before, when admission is called again
