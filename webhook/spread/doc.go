@@ -12,6 +12,7 @@
 //	virtual.go   which subsets mean virtual nodes
 //	place.go     Place: the subset written into the pod, by term.go and patch.go
 //	merge.go     strategic merge of a patch, made to be repeatable: directive.go
+//	scope.go     what of a pod a patch is about: nothing else is merged
 //	record.go    the status with the reservations of a batch
 //	workload.go  what a workload's object says about it
 //

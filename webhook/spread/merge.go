@@ -11,29 +11,30 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// merge returns before with the patch applied. Fields are independent in a
-// strategic merge patch, bar directives for all of them; so only those that the
-// patch names are converted. Names that T does not have are returned.
+// merge returns before with the patch applied. Only what is in the patch's scope
+// is converted, and all else shared with before. Names that T does not have are
+// returned.
 func merge[T any](before T, patch any) (after T, unknown []string, err error) {
-	names, ok := patch.(map[string]any)
+	object, ok := patch.(map[string]any)
 	if !ok && patch != nil {
 		return before, nil, errors.New("not a JSON object")
 	}
-	isNamed := namedBy(names)
 	if patch == nil {
-		isNamed, names = func(string) bool { return true }, map[string]any{"$patch": "delete"}
+		object = map[string]any{directive: "delete"}
 	}
-	var part T
-	schema := strategicpatch.PatchMetaFromStruct{T: reflect.TypeFor[T]()}
-	copyFields(&part, &before, isNamed)
+	var (
+		s      = scopeOf(object, reflect.TypeFor[T]())
+		schema = strategicpatch.PatchMetaFromStruct{T: reflect.TypeFor[T]()}
+		part   = s.cut(reflect.ValueOf(before)).Interface().(T)
+	)
 	original, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&part)
 	if err != nil {
 		return before, nil, fmt.Errorf("cannot encode the pod: %w", err)
 	}
-	if err := prepare(original, names, schema); err != nil {
+	if err := prepare(original, object, schema); err != nil {
 		return before, nil, err
 	}
-	merged, err := strategicMerge(original, names, schema)
+	merged, err := strategicMerge(original, object, schema)
 	if err != nil {
 		return before, nil, err
 	}
@@ -41,38 +42,8 @@ func merge[T any](before T, patch any) (after T, unknown []string, err error) {
 	if err != nil {
 		return before, nil, err
 	}
-	after = before
-	copyFields(&after, &part, isNamed)
+	after = s.paste(reflect.ValueOf(before), reflect.ValueOf(part)).Interface().(T)
 	return after, unknown, nil
-}
-
-// namedBy returns the fields that a patch of an object is about. The directives
-// "$patch" and "$retainKeys" are about all of them, and "$setElementOrder/x"
-// and "$deleteFromPrimitiveList/x" are about x.
-func namedBy(patch map[string]any) func(field string) bool {
-	fields := make(map[string]bool, len(patch))
-	for key := range patch {
-		if directive, field, found := strings.Cut(key, "/"); found && isDirective(directive) {
-			key = field
-		}
-		if isDirective(key) {
-			return func(string) bool { return true }
-		}
-		fields[key] = true
-	}
-	return func(field string) bool { return fields[field] }
-}
-
-func isDirective(key string) bool { return strings.HasPrefix(key, "$") }
-
-// copyFields copies those fields of a struct whose name in JSON is wanted.
-func copyFields[T any](to, from *T, isWanted func(name string) bool) {
-	t, f := reflect.ValueOf(to).Elem(), reflect.ValueOf(from).Elem()
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Type().Field(i).Tag.Get("json"), ","); isWanted(name) {
-			t.Field(i).Set(f.Field(i))
-		}
-	}
 }
 
 // strategicMerge turns a panic of the library into an error: it compares merge

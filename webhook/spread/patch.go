@@ -22,8 +22,8 @@ type metadata struct {
 
 // applyPatch returns a copy of pod with a subset's strategic merge patch applied
 // to it. It is the same patch that Kruise applies to the whole pod's JSON, but
-// only the fields that the patch names are taken through JSON, and all others
-// are shared with pod.
+// only what the patch names is taken through JSON, and all else is shared with
+// pod.
 //
 // What a patch must not do has no effect and is named in ignored, as are fields
 // that this version of Spillway does not know.

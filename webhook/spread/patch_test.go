@@ -58,7 +58,20 @@ spec:
     resources: {requests: {cpu: 100m, memory: 128Mi}, limits: {memory: 1Gi}}
     volumeMounts: [{name: config, mountPath: /etc/web}]
     readinessProbe: {httpGet: {port: http, path: /}, periodSeconds: 5}
-  - {name: metrics, image: metrics:1}
+  - {name: metrics, image: metrics:1, ports: [{containerPort: 9090, name: scrape}]}
+`,
+		// A merge key need not be unique in a pod.
+		"twice": `
+metadata: {name: web}
+spec:
+  topologySpreadConstraints:
+  - {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}
+  - {maxSkew: 2, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}
+  containers:
+  - name: app
+    image: web:1
+    env: [{name: MODE, value: fast}, {name: TZ, value: UTC}, {name: MODE, value: $(TZ)}]
+    ports: [{containerPort: 53, protocol: TCP}, {containerPort: 53, protocol: UDP}, {containerPort: 443}, {containerPort: 443, protocol: UDP}]
 `,
 	}
 	patches := map[string]string{
@@ -77,13 +90,18 @@ spec:
 		"env-order":         `{spec: {containers: [{name: app, $setElementOrder/env: [{name: TZ}, {name: NEW}, {name: MODE}], env: [{name: NEW, value: x}]}]}}`,
 		"resources":         `{spec: {containers: [{name: app, resources: {requests: {cpu: "0.5", memory: null}, limits: {cpu: 1}}}]}}`,
 		"ports-and-mounts":  `{spec: {containers: [{name: app, ports: [{containerPort: 80, hostPort: 8080}, {containerPort: 53, protocol: UDP}], volumeMounts: [{mountPath: /cache, name: cache}]}]}}`,
+		"ports-replaced":    `{spec: {containers: [{name: app, ports: [{containerPort: 443, $patch: replace}, {containerPort: 80, hostPort: 8080}]}]}}`,
 		"probe":             `{spec: {containers: [{name: app, readinessProbe: {httpGet: {port: 8080}, periodSeconds: 1}}]}}`,
 		"containers":        `{spec: {containers: [{name: metrics, $patch: delete}, {name: first, image: first:1}, {name: app, image: web:2}, {name: second, image: second:1, env: [{name: A, value: b}]}]}}`,
+		"container-alone":   `{spec: {containers: [{name: metrics, image: null, ports: [{containerPort: 9090, hostPort: 9090}]}]}}`,
+		"no-items":          `{spec: {containers: [], volumes: [], tolerations: []}}`,
 		"container-order":   `{spec: {$setElementOrder/containers: [{name: app}, {name: log}], containers: [{name: app, image: web:2}]}}`,
 		"init-containers":   `{spec: {initContainers: [{name: before, image: before:1, restartPolicy: Always}]}}`,
 		"volumes":           `{spec: {volumes: [{name: config, configMap: {name: other}}, {name: scratch, emptyDir: {sizeLimit: 1Gi}}]}}`,
 		"volume-source":     `{spec: {volumes: [{name: config, $retainKeys: [name, emptyDir], emptyDir: {}}]}}`,
 		"pull-secrets":      `{spec: {imagePullSecrets: [{name: other}]}}`,
+		"spec-replaced":     `{spec: {$patch: replace, containers: [{name: app, image: web:2}]}}`,
+		"spec-retains":      `{spec: {$retainKeys: [containers, volumes], containers: [{name: app, image: web:2}]}}`,
 		"metadata-and-spec": `{metadata: {labels: {vk: "true"}}, spec: {hostNetwork: true}}`,
 	}
 	for podName, podText := range pods {
@@ -126,6 +144,28 @@ spec:
 				}
 			})
 		}
+	}
+}
+
+// TestPlaceSharesTheRest: what a patch does not name of a list's items is not
+// even copied, let alone taken through JSON.
+func TestPlaceSharesTheRest(t *testing.T) {
+	pod := fromYAML[corev1.Pod](t, `
+spec:
+  containers:
+  - {name: app, command: [web], env: [{name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: MODE, value: fast}]}
+  - {name: log, command: [log]}
+`)
+	got, _, err := spread.Place(pod, patchedBy([]byte(`{"spec":{"containers":[{"name":"app","env":[{"name":"MODE","value":"slow"}]}]}}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, is := pod.Spec.Containers, got.Spec.Containers
+	if len(is) != 2 || len(is[0].Env) != 2 || is[0].Env[1].Value != "slow" {
+		t.Fatalf("got %v, want the pod's containers in their order, and one variable changed", is)
+	}
+	if &is[0].Command[0] != &was[0].Command[0] || is[0].Env[0].ValueFrom != was[0].Env[0].ValueFrom || &is[1].Command[0] != &was[1].Command[0] {
+		t.Error("got a copy of what the patch does not name")
 	}
 }
 
