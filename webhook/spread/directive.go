@@ -3,7 +3,6 @@ package spread
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -23,7 +22,8 @@ const directive = "$patch"
 //   - an object to be deleted is deleted, rather than emptied;
 //   - directives are refused where nothing is merged: inside of what is replaced,
 //     which includes lists without a merge key;
-//   - so are items of a list that cannot be told apart.
+//   - nulls in there, which have nothing to clear, are left out;
+//   - items of a list that cannot be told apart are refused.
 func prepare(original, patch map[string]any, schema strategicpatch.LookupPatchMeta) error {
 	for name, value := range patch {
 		var err error
@@ -67,7 +67,7 @@ func prepareObject(original map[string]any, name string, patch map[string]any, s
 func prepareList(original map[string]any, name string, patch []any, schema strategicpatch.LookupPatchMeta) error {
 	inner, meta, err := schema.LookupPatchMetadataForSlice(name)
 	if err != nil || !slices.Contains(meta.GetPatchStrategies(), "merge") {
-		return checkContent(patch)
+		return asContent(patch)
 	}
 	var (
 		key       = meta.GetPatchMergeKey()
@@ -96,7 +96,7 @@ func prepareList(original map[string]any, name string, patch []any, schema strat
 		case object == nil:
 			return nil
 		case replacing:
-			return checkContent(object)
+			return asContent(object)
 		}
 		into := find(list, key, identity)
 		if into == nil {
@@ -144,25 +144,31 @@ func checkReplacement(object map[string]any) error {
 	if object[directive] != "replace" {
 		return errUnknownDirective()
 	}
-	content := maps.Clone(object)
-	delete(content, directive)
-	return checkContent(content)
+	delete(object, directive)
+	err := asContent(object)
+	object[directive] = "replace"
+	return err
 }
 
-// checkContent refuses directives at any depth.
-func checkContent(value any) error {
+// asContent makes of a part of a patch what stands for itself: without nulls, at
+// any depth. It refuses directives.
+func asContent(value any) error {
 	switch value := value.(type) {
 	case map[string]any:
 		for name, inner := range value {
+			if inner == nil {
+				delete(value, name)
+				continue
+			}
 			if isDirective(name) {
 				return fmt.Errorf("%s has no meaning here: the patch replaces this as a whole", name)
 			}
-			if err := checkContent(inner); err != nil {
+			if err := asContent(inner); err != nil {
 				return err
 			}
 		}
 	case []any:
-		return checkItems(value, checkContent)
+		return checkItems(value, asContent)
 	}
 	return nil
 }
