@@ -21,9 +21,12 @@ import (
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
-// lawSpread is one of the laws for pods that a WorkloadSpread targets, another
-// one for each pod: all of them for all pods would take too long.
+// lawSpread is one of the laws for pods that a WorkloadSpread targets, for every
+// other pod another one: all of them for all pods would take too long.
 func lawSpread(d dice, pod *corev1.Pod) error {
+	if d.oneIn(2) {
+		return nil
+	}
 	return pick(d, lawSpreadTwice, lawSpreadOthersInBetween, lawSpreadConstraints, lawSpreadRecover, lawSpreadPatchOnRaw, lawSpreadOrder, lawSpreadFallsBack)(d, pod)
 }
 
