@@ -51,7 +51,7 @@ test-unit: c-compiler
 	go test -shuffle=on ./cmd/spillway
 
 # Without the race detector, which makes it six times slower: the run above has
-# it, on 2,000 pods. -v prints the seed. GOGC: a third of the time goes otherwise
+# it, on 1,000 pods. -v prints the seed. GOGC: a third of the time goes otherwise
 # into collecting pods that were just thrown. nice: stories wait for clusters most
 # of the time, and the laws take what they leave.
 .PHONY: test-laws

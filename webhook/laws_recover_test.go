@@ -78,7 +78,7 @@ func lawRoutingSplit(d dice, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	for range 4 {
+	for range 2 {
 		virtual, below := node(d), d.downstreamNode()
 		both := below.DeepCopy()
 		maps.Copy(both.Labels, virtual.Labels)

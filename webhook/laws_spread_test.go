@@ -108,7 +108,7 @@ func lawSpreadConstraints(d dice, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	for range 4 {
+	for range 2 {
 		virtual, below := node(d), d.downstreamNode()
 		both := below.DeepCopy()
 		maps.Copy(both.Labels, virtual.Labels)
@@ -247,7 +247,7 @@ func lawSpreadOrder(d dice, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	for range 4 {
+	for range 2 {
 		on := d.downstreamNode()
 		maps.Copy(on.Labels, d.virtualNode())
 		want, err := selects(first.Spec, on)
