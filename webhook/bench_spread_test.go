@@ -2,7 +2,6 @@ package webhook_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,19 +28,7 @@ func BenchmarkThroughSpread(b *testing.B) {
 	through, _ := newHandler(b, namespaceLabels{})
 	through.Spreads = allocate.New(workloadtest.Start(b, spreadCluster()...), nil, nil, metrics)
 	without, _ := newHandler(b, namespaceLabels{})
-	with, stash := &admission.Webhook{Handler: through}, &admission.Webhook{Handler: without}
-	b.ReportAllocs()
-	var took, floor time.Duration
-	for b.Loop() {
-		started := time.Now()
-		admitOnce(b, with, body)
-		between := time.Now()
-		admitOnce(b, stash, body)
-		took, floor = took+between.Sub(started), floor+time.Since(between)
-	}
-	b.ReportMetric(took.Seconds()/floor.Seconds(), "x-stash")
-	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "spread-ns/op")
-	b.ReportMetric(float64(floor.Nanoseconds())/float64(b.N), "stash-ns/op")
+	againstStash(b, &admission.Webhook{Handler: through}, &admission.Webhook{Handler: without}, body)
 }
 
 // spreadCluster has the owners of realisticPod, a WorkloadSpread on them whose

@@ -166,6 +166,13 @@ func sameScheduling(a, b *corev1.Pod) bool {
 // lawPatchOnRaw: the patch, applied to JSON with fields that this build does not
 // know, gives the typed result and leaves those fields alone.
 func lawPatchOnRaw(_ dice, pod *corev1.Pod) error {
+	_, err := patchedRaw(pod, admit)
+	return err
+}
+
+// patchedRaw returns the JSON of a pod with fields that this build does not know,
+// with the patch that admits it applied.
+func patchedRaw(pod *corev1.Pod, admit func(*corev1.Pod) (*corev1.Pod, error)) ([]byte, error) {
 	const future = `"futureField":{"deep":["value"]},`
 	raw := strings.NewReplacer(
 		`{"kind":"Pod",`, `{`+future+`"kind":"Pod",`,
@@ -177,27 +184,27 @@ func lawPatchOnRaw(_ dice, pod *corev1.Pod) error {
 	before := fromJSON(raw)
 	after, err := admit(before)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	operations, err := webhook.Patch(nil, before, after)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	patch, err := jsonpatchapply.DecodePatch([]byte(toJSON(operations)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	patched, err := patch.Apply([]byte(raw))
 	if err != nil {
-		return fmt.Errorf("cannot apply %s: %w", toJSON(operations), err)
+		return nil, fmt.Errorf("cannot apply %s: %w", toJSON(operations), err)
 	}
 	if got, want := toJSON(fromJSON(string(patched))), toJSON(after); got != want {
-		return fmt.Errorf("-typed +patched: %s", cmp.Diff(want, got))
+		return nil, fmt.Errorf("-typed +patched: %s", cmp.Diff(want, got))
 	}
 	if n := bytes.Count(patched, []byte(`"futureField":{"deep":["value"]}`)); n != 4 {
-		return fmt.Errorf("%d of 4 unknown fields are left: %s", n, patched)
+		return nil, fmt.Errorf("%d of 4 unknown fields are left: %s", n, patched)
 	}
-	return nil
+	return patched, nil
 }
 
 func lawNotOptedIn(d dice, pod *corev1.Pod) error {

@@ -90,7 +90,7 @@ func TestFreeAgainstTruth(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	cluster := newModel()
-	for step := range 10000 {
+	for step := range 20000 {
 		event := cluster.change(random)
 		want := cluster.truth()
 		free := capacity.Free(cluster.nodeList(), cluster.podList(), isOwn)

@@ -89,7 +89,7 @@ func (a *Allocator) decide(ctx context.Context, ws *v1alpha1.WorkloadSpread, err
 		return failed(ws, err)
 	}
 	r.Borne = a.workloads.Borne(ctx, namespace, r.Pod)
-	ledger, err := a.outline(ctx, ws)
+	ledger, err := a.outline(ctx, ws, a.workloads.Target)
 	if err != nil {
 		return failed(ws, err)
 	}
@@ -99,12 +99,16 @@ func (a *Allocator) decide(ctx context.Context, ws *v1alpha1.WorkloadSpread, err
 	return a.inLine(ctx, ws, r)
 }
 
-// outline is as much of the ledger as is known without counting pods.
-func (a *Allocator) outline(ctx context.Context, ws *v1alpha1.WorkloadSpread) (spread.Ledger, error) {
+// readTarget is Workloads.Target or Workloads.LiveTarget.
+type readTarget func(context.Context, *v1alpha1.WorkloadSpread) (spread.Target, bool, error)
+
+// outline is as much of the ledger as is known without counting pods. The target
+// is read only if a decision can depend on it.
+func (a *Allocator) outline(ctx context.Context, ws *v1alpha1.WorkloadSpread, read readTarget) (spread.Ledger, error) {
 	var target spread.Target
 	if spread.NeedsTarget(ws) {
 		var err error
-		if target, _, err = a.workloads.Target(ctx, ws); err != nil {
+		if target, _, err = read(ctx, ws); err != nil {
 			return spread.Ledger{}, err
 		}
 	}

@@ -121,17 +121,16 @@ func (b *batch) lookAgain(ctx context.Context, err error) {
 // cache that has yet to see it scaled would give the first of its new pods to the
 // wrong subset.
 func (b *batch) gather(ctx context.Context) (spread.Ledger, error) {
-	ledger, err := b.outline(ctx, b.ws)
+	read := b.workloads.Target
+	if b.frozen == nil && (b.live || spread.UsesPercent(b.ws)) {
+		read = b.workloads.LiveTarget
+	}
+	ledger, err := b.outline(ctx, b.ws, read)
 	if err != nil {
 		return ledger, err
 	}
 	ledger.Live, ledger.Frozen, ledger.Gone = b.live, b.frozen != nil, b.gone.from(b.ws.Namespace, b.now().Add(-spread.Retention))
 	ledger.Lately = b.lately.count(b.ws.UID, b.now())
-	if b.frozen == nil && (b.live || spread.UsesPercent(b.ws)) {
-		if ledger.Target, _, err = b.workloads.LiveTarget(ctx, b.ws); err != nil {
-			return ledger, err
-		}
-	}
 	pods := b.pods()
 	owners := controllersOf(pods)
 	if b.live {

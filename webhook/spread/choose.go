@@ -172,10 +172,10 @@ func (b *batch) kept(r Request) (subset int, kept, sure bool) {
 	if subset, kept := b.keptUncounted(r); kept {
 		return subset, true, true
 	}
-	version := VersionOf(b.Spread, r.Pod)
 	match, claims := b.matchOf(r.Pod)
 	if r.Pod.Name != "" || claims && match.UID != "" {
-		if subset, held := b.holds(version, match.Key(r.Pod.Name)); held && (!claims || match.Subset == b.Spread.Spec.Subsets[subset].Name) {
+		t := b.tallies[VersionOf(b.Spread, r.Pod)]
+		if subset, held := t.held[match.Key(r.Pod.Name)]; held && (!claims || match.Subset == b.Spread.Spec.Subsets[subset].Name) {
 			return subset, true, true
 		}
 	}

@@ -75,6 +75,8 @@ type tally struct {
 	// young is how many of the pods, active or not, were created so lately that
 	// they may be among those decided for lately.
 	young int
+	// held is the subset that each reservation is for, seen or not, by its key.
+	held map[string]int
 	// unseen are the reservations of which no pod is known, the oldest first.
 	unseen []reservation
 }
@@ -83,7 +85,7 @@ type tally struct {
 // reservation whose pod nobody has seen: the union of both by their key, so a
 // cache that lags behind counts a slot twice over at no time, and misses none.
 func (l Ledger) count(version string) *tally {
-	t := &tally{taken: make([]int, len(l.Spread.Spec.Subsets))}
+	t := &tally{taken: make([]int, len(l.Spread.Spec.Subsets)), held: map[string]int{}}
 	seen := make(map[string]bool, len(l.Pods))
 	for _, pod := range l.Pods {
 		match, matched := l.matchOf(pod)
@@ -105,13 +107,21 @@ func (l Ledger) count(version string) *tally {
 			t.taken[i]++
 		}
 	}
-	for _, held := range l.reservations(version) {
+	t.hold(l.reservations(version), seen)
+	return t
+}
+
+// hold adds reservations, the oldest first, to the pods that were counted.
+func (t *tally) hold(reservations []reservation, seen map[string]bool) {
+	for _, held := range reservations {
+		if _, another := t.held[held.key]; !another {
+			t.held[held.key] = held.subset
+		}
 		if !seen[held.key] {
 			t.unseen = append(t.unseen, held)
 			t.taken[held.subset]++
 		}
 	}
-	return t
 }
 
 // matchOf returns the pod's annotation if it speaks of this WorkloadSpread.
@@ -143,16 +153,6 @@ func (l Ledger) reservations(version string) []reservation {
 func (l Ledger) isHeld(key string, since time.Time) bool {
 	gone, isGone := l.Gone[key]
 	return l.Now.Before(since.Add(Retention)) && (!isGone || since.After(gone))
-}
-
-// holds returns the subset that a reservation of the key is for.
-func (l Ledger) holds(version, key string) (subset int, ok bool) {
-	for _, held := range l.reservations(version) {
-		if held.key == key {
-			return held.subset, true
-		}
-	}
-	return 0, false
 }
 
 // underWay estimates how many creates have not come to a pod that is seen: those

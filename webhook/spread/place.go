@@ -48,13 +48,7 @@ func Place(pod *corev1.Pod, d Decision) (placed *corev1.Pod, warnings []string, 
 
 // patchPath tells the owner of a WorkloadSpread which of its patches is meant.
 func patchPath(d Decision) string {
-	path := "patch"
-	for i := range d.Spread.Spec.Subsets {
-		if d.Spread.Spec.Subsets[i].Name == d.Subset.Name {
-			path = fmt.Sprintf("spec.subsets[%d].patch", i)
-		}
-	}
-	return fmt.Sprintf("%s of WorkloadSpread %q", path, nameOf(d.Spread))
+	return fmt.Sprintf("spec.subsets[%d].patch of WorkloadSpread %q", indexOf(d.Spread, d.Subset.Name), nameOf(d.Spread))
 }
 
 func nameOf(ws *v1alpha1.WorkloadSpread) string { return ws.Namespace + "/" + ws.Name }

@@ -51,7 +51,7 @@ func listedSubsets(ws *v1alpha1.WorkloadSpread, listed string) (virtual map[stri
 		name = strings.TrimSpace(name)
 		switch {
 		case name == "":
-		case slices.ContainsFunc(ws.Spec.Subsets, func(s v1alpha1.WorkloadSpreadSubset) bool { return s.Name == name }):
+		case indexOf(ws, name) >= 0:
 			virtual[name] = true
 		default:
 			warnings = append(warnings, fmt.Sprintf("WorkloadSpread %q: annotation %s: there is no subset %q", nameOf(ws), api.VirtualSubsetsAnnotation, name))
