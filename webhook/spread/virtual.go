@@ -8,6 +8,7 @@ import (
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
 	"github.com/spillway-io/spillway/api"
@@ -20,6 +21,7 @@ import (
 //	the patch supplies a stash                 virtual
 //	no term                                    not virtual: any node will do
 //	the term itself requires virtual nodes     virtual
+//	the term itself excludes virtual nodes     not virtual, also if there is no such node yet
 //	the term matches no node                   virtual: one that is to come
 //	the term matches virtual nodes only        virtual
 //	the term matches others too, or only them  not virtual
@@ -70,6 +72,8 @@ func meansVirtual(subset *v1alpha1.WorkloadSpreadSubset, nodes []*corev1.Node) (
 		return false, ""
 	case slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool { return sameRequirement(r, VirtualNodes()) }):
 		return true, ""
+	case excludesVirtual(term):
+		return false, ""
 	}
 	selector, err := nodeaffinity.NewNodeSelector(&corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{*term}})
 	if err != nil {
@@ -90,6 +94,23 @@ func meansVirtual(subset *v1alpha1.WorkloadSpreadSubset, nodes []*corev1.Node) (
 			matching-others, others, api.VirtualSubsetsAnnotation)
 	}
 	return others == 0, ""
+}
+
+// excludesVirtual says whether no virtual node can match a term, by what it says
+// of their label. A term that cannot be read says nothing.
+func excludesVirtual(term *corev1.NodeSelectorTerm) bool {
+	var ofType corev1.NodeSelectorTerm
+	for _, r := range term.MatchExpressions {
+		if r.Key == api.NodeTypeLabel {
+			ofType.MatchExpressions = append(ofType.MatchExpressions, r)
+		}
+	}
+	if ofType.MatchExpressions == nil {
+		return false
+	}
+	selector, err := nodeaffinity.NewNodeSelector(&corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{ofType}})
+	virtual := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{api.NodeTypeLabel: api.NodeTypeVirtual}}}
+	return err == nil && !selector.Match(virtual)
 }
 
 // VirtualNodes returns the requirement that selects virtual nodes and no other.

@@ -40,6 +40,18 @@ func TestVirtualSubsets(t *testing.T) {
 		"nothing":          {reason: "the node is to come", subset: `{requiredNodeSelectorTerm: {matchExpressions: [{key: zone, operator: In, values: [w]}]}}`, want: []string{"s"}},
 		"itself":           {reason: "the term says so", subset: `{requiredNodeSelectorTerm: {matchExpressions: [{key: zone, operator: Exists}, {key: type, operator: In, values: [virtual-kubelet]}]}}`, want: []string{"s"}},
 		"type-among-other": {reason: "the term allows machines, but none has the label yet", subset: `{requiredNodeSelectorTerm: {matchExpressions: [{key: type, operator: In, values: [virtual-kubelet, machine]}]}}`, want: []string{"s"}},
+		"excluded": {
+			reason: "no virtual node has what it asks for, and no machine has it yet",
+			subset: `{requiredNodeSelectorTerm: {matchExpressions: [{key: zone, operator: In, values: [w]}, {key: type, operator: NotIn, values: [virtual-kubelet]}]}}`,
+		},
+		"other-type": {
+			reason: "nodes of another type are to come",
+			subset: `{requiredNodeSelectorTerm: {matchExpressions: [{key: type, operator: In, values: [machine]}]}}`,
+		},
+		"no-type": {
+			reason: "virtual nodes have a type",
+			subset: `{requiredNodeSelectorTerm: {matchExpressions: [{key: zone, operator: In, values: [w]}, {key: type, operator: DoesNotExist}]}}`,
+		},
 		"mixed": {
 			reason:   "both kinds of nodes",
 			subset:   `{requiredNodeSelectorTerm: {matchExpressions: [{key: zone, operator: In, values: [b]}]}}`,
