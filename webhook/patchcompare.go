@@ -130,6 +130,14 @@ func (c *comparison) write(operation string, at place, value reflect.Value) erro
 	return err
 }
 
+// writeItem adds an operation with a whole item of a list. That can be a container,
+// which is encoded once and not taken apart again.
+func (c *comparison) writeItem(operation string, at place, item reflect.Value) error {
+	encoded, err := json.Marshal(item.Addr().Interface())
+	c.operations = append(c.operations, jsonpatch.NewOperation(operation, at.is, json.RawMessage(encoded)))
+	return err
+}
+
 // addMissing adds the object at a place if the document lacks it. Types encode
 // some objects always; authors leave them out, and so may other builds.
 func (c *comparison) addMissing(at place, before reflect.Value) error {

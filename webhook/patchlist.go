@@ -41,9 +41,9 @@ func (c *comparison) list(at place, before, after reflect.Value, mergeKey string
 func (c *comparison) item(at place, from origin, before, after reflect.Value) error {
 	switch {
 	case from.index < 0:
-		return c.write("add", at, after)
+		return c.writeItem("add", at, after)
 	case from.replaced:
-		return c.write("replace", at, after)
+		return c.writeItem("replace", at, after)
 	case !from.stays:
 		// Operations of the library cannot move, so the item is added as the
 		// document has it.
