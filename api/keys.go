@@ -98,3 +98,34 @@ const (
 	// contract is Kruise's own.
 	IgnorePatchMetadataAnnotation = "workloadspread.kruise.io/ignore-patch-existing-pods-metadata"
 )
+
+// Sidecars: what an upstream pod says about the sidecars in it. The contracts are
+// Kruise's own, byte for byte, so that its tools read ours and we read its.
+const (
+	// SidecarSetHashAnnotation on a pod says by SidecarSet which version of it is in
+	// the pod:
+	// {"<set>":{"updateTimestamp":"…","hash":"…","sidecarSetName":"…","sidecarList":["…"],"controllerRevision":"…"}}.
+	SidecarSetHashAnnotation = "kruise.io/sidecarset-hash"
+	// SidecarSetHashWithoutImageAnnotation on a pod says the same of everything but
+	// the images, without a controllerRevision: where it differs from the set, the
+	// pod has to be created again to follow it.
+	SidecarSetHashWithoutImageAnnotation = "kruise.io/sidecarset-hash-without-image"
+	// SidecarSetListAnnotation on a pod names the SidecarSets in it, sorted and
+	// separated by commas.
+	SidecarSetListAnnotation = "kruise.io/sidecarset-injected-list"
+	// SidecarSetUpdateStateAnnotation on a pod says by SidecarSet what its containers
+	// were before their images were last changed in place.
+	SidecarSetUpdateStateAnnotation = "kruise.io/sidecarset-inplace-update-state"
+	// InjectedEnv with the value "true" is in the environment of every container
+	// that was injected.
+	InjectedEnv = "IS_INJECTED"
+	// SidecarSetUpgradableCondition on a pod is False if a SidecarSet in it changed
+	// in a way that cannot be followed in place.
+	SidecarSetUpgradableCondition = "SidecarSetUpgradable"
+	// DefaultContainerAnnotation on a pod names the container that kubectl logs and
+	// exec mean. The contract is kubectl's own.
+	DefaultContainerAnnotation = "kubectl.kubernetes.io/default-container"
+	// SidecarSetNameLabel on a ControllerRevision is the SidecarSet that it is a
+	// revision of.
+	SidecarSetNameLabel = "kruise.io/sidecarset-name"
+)
