@@ -1,0 +1,67 @@
+package sidecar
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestReferences: Kubernetes' syntax of variables in other values.
+func TestReferences(t *testing.T) {
+	cases := map[string]struct {
+		expression string
+		want       []string
+	}{
+		"none":                   {"plain", nil},
+		"empty":                  {"", nil},
+		"one":                    {"$(A)", []string{"A"}},
+		"several":                {"x/$(A)-$(B)/$(A)", []string{"A", "B", "A"}},
+		"escaped":                {"$$(A)", nil},
+		"escaped-and-not":        {"$$$(A)", []string{"A"}},
+		"twice-escaped":          {"$$$$(A)", nil},
+		"not-closed":             {"$(A", nil},
+		"not-closed-before-one":  {"$(A$(B)", []string{"A$(B"}},
+		"shell-is-another-thing": {"${A} $A $", nil},
+		"dollar-before":          {"$x$(A)", []string{"A"}},
+		"nameless":               {"$()", []string{""}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, references(tc.expression)); diff != "" {
+				t.Errorf("%s: -want +got: %s", tc.expression, diff)
+			}
+		})
+	}
+}
+
+// TestExpandedBy: an expression takes along what it needs, and no more.
+func TestExpandedBy(t *testing.T) {
+	variables := func(text string) (env []corev1.EnvVar) {
+		for pair := range strings.FieldsSeq(text) {
+			name, value, _ := strings.Cut(pair, "=")
+			env = append(env, corev1.EnvVar{Name: name, Value: value})
+		}
+		return env
+	}
+	cases := map[string]struct {
+		reason, expression, env, want, missing string
+	}{
+		"nothing":    {"most mounts have none", "", "A=1", "", ""},
+		"one":        {"and not the others", "$(B)", "A=1 B=2 C=3", "B=2", ""},
+		"transitive": {"in the order of env, in which Kubernetes expands", "$(C)/$(A)", "A=1 B=$(A) C=$(B) D=$(C)", "A=1 B=$(A) C=$(B)", ""},
+		"later":      {"a value refers to what comes before it; what comes later it does not get", "$(A)", "A=$(B) B=2", "A=$(B)", ""},
+		"escaped":    {"it is text", "$(A)", "B=1 A=$$(B)", "A=$$(B)", ""},
+		"itself":     {"it is text, too", "$(A)", "A=$(A)", "A=$(A)", ""},
+		"missing":    {"envFrom may have it", "$(A)-$(X)", "A=1", "A=1", "X"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, missing := expandedBy(tc.expression, variables(tc.env))
+			if diff := cmp.Diff(variables(tc.want), got); diff != "" || missing != tc.missing {
+				t.Errorf("%s: missing %q, want %q; -want +got: %s", tc.reason, missing, tc.missing, diff)
+			}
+		})
+	}
+}
