@@ -1,17 +1,11 @@
-// Package crds lists the kinds whose CustomResourceDefinitions the chart brings
-// along for clusters that have no OpenKruise. `make generate` writes
-// charts/spillway/crds from it. Nothing imports it.
+// Package workloadspread describes the CustomResourceDefinition of WorkloadSpreads.
 //
-// Spec and status are OpenKruise's own types, so that its users keep their YAML;
-// a kind's names and columns are said here, because Kruise's show too little. A
-// column shows the first value only that its path finds; hence one for each of
+// A column shows the first value only that its path finds; hence one for each of
 // the first three subsets.
-//
-// The package refuses to add a field to a kind.
 //
 // +groupName=apps.kruise.io
 // +versionName=v1alpha1
-package crds
+package workloadspread
 
 import (
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
