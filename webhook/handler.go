@@ -19,12 +19,19 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/sidecar"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
 // NamespaceReader returns the labels of a namespace.
 type NamespaceReader interface {
-	NamespaceLabels(ctx context.Context, name string) (map[string]string, error)
+	// asked says that the API server asked because the namespace opted in.
+	NamespaceLabels(ctx context.Context, name string, asked bool) (map[string]string, error)
+}
+
+// Sidecars knows the SidecarSets, sorted by name.
+type Sidecars interface {
+	Sets() []*sidecar.Set
 }
 
 // Handler answers admission requests for pods. It implements controller-runtime's
@@ -33,10 +40,13 @@ type NamespaceReader interface {
 type Handler struct {
 	// Policy is the installation's choice for all pods.
 	Policy mutate.Policy
-	// Namespaces is asked for pods that carry no opt-in label themselves.
+	// Namespaces is asked for pods that carry no opt-in label themselves, and where
+	// a SidecarSet selects namespaces.
 	Namespaces NamespaceReader
 	// Spreads chooses subsets by WorkloadSpreads; nil: there are none.
 	Spreads Spreads
+	// Sidecars knows what is to be injected; nil: nothing.
+	Sidecars Sidecars
 	// Events tells owners of pods which subset was chosen; nil: nobody is told.
 	Events events.EventRecorder
 	// Metrics counts what was decided.
@@ -78,16 +88,16 @@ func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) 
 	if err != nil {
 		return refused(http.StatusBadRequest, fmt.Errorf("cannot read the pod of the request: %w", err))
 	}
-	namespace, err := h.namespace(ctx, req, pod)
-	if err != nil {
+	in := mutate.Input{Pod: pod, Create: true, Sidecars: h.sidecars(), Key: string(req.UID), Now: time.Now()}
+	if in.Namespace, err = h.namespace(ctx, req, in); err != nil {
 		return refused(http.StatusInternalServerError, err)
 	}
-	in := mutate.Input{Pod: pod, Namespace: namespace, Create: true}
 	in.Spread = h.chooseSubset(ctx, req, in)
 	out := mutate.Admit(in, h.Policy)
 	if !isDryRun(req) && out.Denied == nil && out.Skipped == "" {
 		h.narrate(req.Namespace, in, out)
 	}
+	h.Metrics.countSidecars(out)
 	return answer(req.Object.Raw, in, out, unknown)
 }
 
@@ -105,23 +115,35 @@ func (h *Handler) narrate(namespace string, in mutate.Input, out mutate.Outcome)
 	if told != nil && told.Err == nil && out.SpreadFailed != nil {
 		told = &spread.Decision{Spread: told.Spread, Reason: spread.Failed, Err: out.SpreadFailed}
 	}
-	narrator{events: h.Events}.tell(namespace, in.Pod, told)
+	narrator := narrator{events: h.Events}
+	narrator.tell(namespace, in.Pod, told)
+	for _, failure := range out.SidecarsFailed {
+		narrator.tellOfSidecar(namespace, in.Pod, failure)
+	}
+}
+
+func (h *Handler) sidecars() []*sidecar.Set {
+	if h.Sidecars == nil {
+		return nil
+	}
+	return h.Sidecars.Sets()
 }
 
 func isDryRun(req admission.Request) bool { return req.DryRun != nil && *req.DryRun }
 
 // namespace gathers what the decision may depend on: labels of the namespace
-// count for pods without a label of their own only.
-func (h *Handler) namespace(ctx context.Context, req admission.Request, pod *corev1.Pod) (mutate.Namespace, error) {
+// count for pods without a label of their own, and for SidecarSets that select
+// namespaces. For those alone no pod is refused.
+func (h *Handler) namespace(ctx context.Context, req admission.Request, in mutate.Input) (mutate.Namespace, error) {
 	namespace := mutate.Namespace{Name: req.Namespace}
-	if _, labelled := pod.Labels[api.OptInLabel]; labelled {
+	_, labelled := in.Pod.Labels[api.OptInLabel]
+	if labelled && !slices.ContainsFunc(in.Sidecars, (*sidecar.Set).AsksNamespaces) {
 		return namespace, nil
 	}
-	labels, err := h.Namespaces.NamespaceLabels(ctx, req.Namespace)
-	if err != nil {
-		return namespace, fmt.Errorf("cannot tell whether namespace %q opted in: %w", req.Namespace, err)
+	namespace.Labels, namespace.Err = h.Namespaces.NamespaceLabels(ctx, req.Namespace, !labelled)
+	if namespace.Err != nil && !labelled {
+		return namespace, fmt.Errorf("cannot tell whether namespace %q opted in: %w", req.Namespace, namespace.Err)
 	}
-	namespace.Labels = labels
 	return namespace, nil
 }
 
@@ -146,8 +168,12 @@ func answer(raw []byte, in mutate.Input, out mutate.Outcome, unknown []error) ve
 		warnings = append(warnings, in.Spread.Warnings...)
 	}
 	v.response = v.response.WithWarnings(warnings...)
-	if out.SpreadFailed != nil {
+	switch {
+	case out.SpreadFailed != nil:
 		v.outcome, v.reason, v.err = outcomeFailed, "spread", out.SpreadFailed
+	case len(out.SidecarsFailed) > 0:
+		first := out.SidecarsFailed[0]
+		v.outcome, v.reason, v.err = outcomeFailed, "sidecar", fmt.Errorf("SidecarSet %q: %w", first.Set, first.Err)
 	}
 	return v
 }

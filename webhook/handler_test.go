@@ -27,7 +27,7 @@ type namespaceLabels struct {
 	err    error
 }
 
-func (n namespaceLabels) NamespaceLabels(context.Context, string) (map[string]string, error) {
+func (n namespaceLabels) NamespaceLabels(context.Context, string, bool) (map[string]string, error) {
 	return n.labels, n.err
 }
 
@@ -190,7 +190,7 @@ func TestHandler(t *testing.T) {
 // panicking stands for a bug of ours.
 type panicking struct{}
 
-func (panicking) NamespaceLabels(context.Context, string) (map[string]string, error) {
+func (panicking) NamespaceLabels(context.Context, string, bool) (map[string]string, error) {
 	panic("a bug")
 }
 

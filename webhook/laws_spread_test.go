@@ -183,6 +183,11 @@ func lawSpreadPatchOnRaw(d dice, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
+	return appKeepsUnknown(patched)
+}
+
+// appKeepsUnknown: the container's unknown field is on it, and on no other.
+func appKeepsUnknown(patched []byte) error {
 	var kept struct {
 		Spec struct{ Containers []map[string]any }
 	}

@@ -32,6 +32,8 @@ func TestLaws(t *testing.T) {
 	seed := fromEnv(t, "SPILLWAY_LAW_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("%d random pods, SPILLWAY_LAW_SEED=%d", pods, seed)
 
+	sidecars := throwSidecars(seed)
+	sidecarsBefore := sidecars.text()
 	laws := map[string]func(dice, *corev1.Pod) error{
 		"L1-input-is-not-modified":             lawInputUntouched,
 		"L2-admitting-again-changes-nothing":   lawIdempotent,
@@ -43,6 +45,7 @@ func TestLaws(t *testing.T) {
 		"L5-not-opted-in":                      lawNotOptedIn,
 		"L6-order-does-not-matter":             lawOrder,
 		"one-of-them-in-a-subset":              lawSpread,
+		"one-of-them-with-sidecars":            sidecars.law,
 	}
 	var wg sync.WaitGroup
 	workers := uint64(runtime.GOMAXPROCS(0))
@@ -60,6 +63,9 @@ func TestLaws(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if sidecars.text() != sidecarsBefore {
+		t.Error("L1: SidecarSets were modified")
+	}
 }
 
 func fromEnv(t *testing.T, name string, otherwise uint64) uint64 {

@@ -12,18 +12,19 @@ import (
 )
 
 // namespaces reads namespaces' labels from a cache, and from the API server when
-// the cache says that a namespace did not opt in. An API server asks about a pod
-// without a label only when it has seen the label on the namespace, so such an
-// answer means that the cache has yet to see it; believing it would run the pod
-// where its author did not want it.
+// the cache does not know the namespace, or says that one did not opt in about
+// whose pod we are asked for just that. An API server asks about a pod without a
+// label only when it has seen the label on the namespace, so such an answer means
+// that the cache has yet to see it; believing it would run the pod where its
+// author did not want it.
 type namespaces struct {
 	cache client.Reader
 	live  client.Reader
 }
 
-func (n namespaces) NamespaceLabels(ctx context.Context, name string) (map[string]string, error) {
+func (n namespaces) NamespaceLabels(ctx context.Context, name string, asked bool) (map[string]string, error) {
 	cached, err := labelsOf(ctx, n.cache, name)
-	if err == nil && cached[api.OptInLabel] == api.OptedIn {
+	if err == nil && (!asked || cached[api.OptInLabel] == api.OptedIn) {
 		return cached, nil
 	}
 	return labelsOf(ctx, n.live, name)

@@ -25,21 +25,26 @@ func (r reader) Get(_ context.Context, _ client.ObjectKey, into client.Object, _
 // did not opt in.
 func TestNamespaceLabels(t *testing.T) {
 	gone := errors.New("gone")
+	const asked, notAsked = true, false
 	cases := map[string]struct {
 		reason      string
+		asked       bool
 		cache, live reader
 		want        string
 		err         error
 	}{
-		"cached":           {"what the cache says is enough to opt in", reader{optIn: "true"}, reader{err: gone}, "true", nil},
-		"labelled-just-so": {"the label is newer than the cache", reader{optIn: ""}, reader{optIn: "true"}, "true", nil},
-		"created-just-so":  {"the namespace is newer than the cache", reader{err: gone}, reader{optIn: "true"}, "true", nil},
-		"not-opted-in":     {"both agree", reader{optIn: "false"}, reader{optIn: "false"}, "false", nil},
-		"unknown":          {"nobody can tell, so nobody may guess", reader{optIn: "false"}, reader{err: gone}, "", gone},
+		"cached":           {"what the cache says is enough to opt in", asked, reader{optIn: "true"}, reader{err: gone}, "true", nil},
+		"labelled-just-so": {"the label is newer than the cache", asked, reader{optIn: ""}, reader{optIn: "true"}, "true", nil},
+		"created-just-so":  {"the namespace is newer than the cache", asked, reader{err: gone}, reader{optIn: "true"}, "true", nil},
+		"not-opted-in":     {"both agree", asked, reader{optIn: "false"}, reader{optIn: "false"}, "false", nil},
+		"unknown":          {"nobody can tell, so nobody may guess", asked, reader{optIn: "false"}, reader{err: gone}, "", gone},
+		"for-sidecars":     {"the pod opted in itself: the cache need not be doubted", notAsked, reader{optIn: "false"}, reader{err: gone}, "false", nil},
+		"for-sidecars-new": {"a namespace that the cache has yet to see", notAsked, reader{err: gone}, reader{optIn: "false"}, "false", nil},
+		"for-sidecars-nil": {"nobody knows it", notAsked, reader{err: gone}, reader{err: gone}, "", gone},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			labels, err := namespaces{cache: tc.cache, live: tc.live}.NamespaceLabels(t.Context(), "team")
+			labels, err := namespaces{cache: tc.cache, live: tc.live}.NamespaceLabels(t.Context(), "team", tc.asked)
 			if labels["virtual-pod"] != tc.want || !errors.Is(err, tc.err) {
 				t.Errorf("%s: labels %v, error %v; want %q, %v", tc.reason, labels, err, tc.want, tc.err)
 			}

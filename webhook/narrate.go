@@ -2,12 +2,16 @@ package webhook
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 
+	"github.com/spillway-io/spillway/webhook/sidecar"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
@@ -40,7 +44,7 @@ func (n narrator) tell(namespace string, pod *corev1.Pod, d *spread.Decision) {
 	if d.Err != nil {
 		message = "The pod is admitted without the WorkloadSpread: " + d.Err.Error()
 	}
-	message = message[:min(len(message), maxNote)]
+	message = shortened(message)
 	// A decision is about a pod with an owner: nothing else is targeted.
 	owner := ownerReference(namespace, pod)
 	if d.Spread == nil {
@@ -49,6 +53,30 @@ func (n narrator) tell(namespace string, pod *corev1.Pod, d *spread.Decision) {
 	}
 	n.events.Eventf(owner, d.Spread, kind, string(d.Reason), action, "%s", message)
 	n.events.Eventf(d.Spread, owner, kind, string(d.Reason), action, "%s", message)
+}
+
+// tellOfSidecar tells the owner of a pod, and the SidecarSet, that the pod was
+// admitted without it.
+func (n narrator) tellOfSidecar(namespace string, pod *corev1.Pod, failure sidecar.Failure) {
+	if n.events == nil {
+		return
+	}
+	const reason, action = "SidecarFailed", "AdmitWithoutSidecars"
+	set := &corev1.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SidecarSet", Name: failure.Set, UID: failure.UID}
+	message := fmt.Sprintf("A pod in namespace %q is admitted without SidecarSet %q: %v", namespace, failure.Set, failure.Err)
+	message = shortened(message)
+	if metav1.GetControllerOfNoCopy(pod) == nil {
+		n.events.Eventf(set, nil, corev1.EventTypeWarning, reason, action, "%s", message)
+		return
+	}
+	owner := ownerReference(namespace, pod)
+	n.events.Eventf(owner, set, corev1.EventTypeWarning, reason, action, "%s", message)
+	n.events.Eventf(set, owner, corev1.EventTypeWarning, reason, action, "%s", message)
+}
+
+// shortened cuts a text to what an event can hold, between characters.
+func shortened(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxNote)], "")
 }
 
 func ownerReference(namespace string, pod *corev1.Pod) *corev1.ObjectReference {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spillway-io/spillway/webhook/mutate"
 )
 
 // outcome is what became of a request, as metrics, logs and the audit log name
@@ -23,12 +25,14 @@ const (
 //
 //	spillway_admissions_total{outcome,reason}  admissions, by what became of them
 //	spillway_admission_duration_seconds        time from the decoded request to the answer
+//	spillway_sidecars_total{sidecarset,outcome}  pods with the SidecarSet (injected), and without it although it is about them (failed)
 //
 // The reason is empty for handled pods, a mutate.Reason for skipped ones, "stash"
 // for denied ones, and the failed step otherwise: at most 20 series in all.
 type Metrics struct {
 	admissions *prometheus.CounterVec
 	duration   prometheus.Histogram
+	sidecars   *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics. It fails when they are registered already.
@@ -44,7 +48,11 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Buckets: prometheus.ExponentialBucketsRange(0.0001, 5, 28),
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.admissions, m.duration} {
+	m.sidecars = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "spillway_sidecars_total",
+		Help: "Admissions of pods that a SidecarSet is about, by SidecarSet and outcome (injected, failed).",
+	}, []string{"sidecarset", "outcome"})
+	for _, c := range []prometheus.Collector{m.admissions, m.duration, m.sidecars} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -55,6 +63,15 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 func (m *Metrics) observe(v verdict, took time.Duration) {
 	m.admissions.WithLabelValues(string(v.outcome), v.reason).Inc()
 	m.duration.Observe(took.Seconds())
+}
+
+func (m *Metrics) countSidecars(out mutate.Outcome) {
+	for _, set := range out.Injected {
+		m.sidecars.WithLabelValues(set.Name(), "injected").Inc()
+	}
+	for _, failure := range out.SidecarsFailed {
+		m.sidecars.WithLabelValues(failure.Set, "failed").Inc()
+	}
 }
 
 // log tells of every decision at verbosity 1, and always of those that somebody

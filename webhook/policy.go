@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -23,13 +25,15 @@ import (
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
-// Where the server answers for WorkloadSpreads.
+// Where the server answers for policy objects.
 const (
-	DefaultSpreadsPath  = "/default-workloadspreads"
-	ValidateSpreadsPath = "/validate-workloadspreads"
+	DefaultSpreadsPath   = "/default-workloadspreads"
+	ValidateSpreadsPath  = "/validate-workloadspreads"
+	DefaultSidecarsPath  = "/default-sidecarsets"
+	ValidateSidecarsPath = "/validate-sidecarsets"
 )
 
-// workloadSpreads is the resource that the policy webhooks are about.
+// workloadSpreads is the resource of WorkloadSpreads.
 const workloadSpreads = "workloadspreads"
 
 // addPolicies serves the webhooks for policy objects and, if the process
@@ -38,6 +42,10 @@ func addPolicies(mgr manager.Manager, server ctrlwebhook.Server, opts Options) e
 	reader := policyReader{live: mgr.GetAPIReader()}
 	server.Register(DefaultSpreadsPath, &admission.Webhook{Handler: SpreadDefaulter{}})
 	server.Register(ValidateSpreadsPath, &admission.Webhook{Handler: &SpreadValidator{Spreads: reader, Templates: reader}})
+	server.Register(DefaultSidecarsPath, &admission.Webhook{Handler: SidecarSetDefaulter{}})
+	server.Register(ValidateSidecarsPath, &admission.Webhook{Handler: &SidecarSetValidator{
+		Known: sidecarReader{live: mgr.GetAPIReader(), ownNamespace: opts.Policy.OwnNamespace},
+	}})
 	if opts.Register == nil {
 		return nil
 	}
@@ -56,12 +64,24 @@ type SpreadDefaulter struct{}
 
 // Handle answers one request.
 func (SpreadDefaulter) Handle(ctx context.Context, req admission.Request) admission.Response {
-	return handlePolicy(ctx, req, func(ctx context.Context) admission.Response {
-		ws, _, err := decodeSpread(req.Object.Raw, req.Namespace)
+	return defaultPolicy(ctx, req, workloadSpreads, func(ws, _ *v1alpha1.WorkloadSpread) *v1alpha1.WorkloadSpread { return spread.Default(ws) })
+}
+
+// defaultPolicy answers with what withDefaults changes of the object of a request.
+// old is what it was before, nil if it is new.
+func defaultPolicy[T any](ctx context.Context, req admission.Request, resource string, withDefaults func(object, old *T) *T) admission.Response {
+	return handlePolicy(ctx, req, resource, func(ctx context.Context) admission.Response {
+		object, _, err := decodePolicy[T](req.Object.Raw)
 		if err != nil {
 			return admission.Errored(http.StatusBadRequest, err)
 		}
-		operations, err := spreadPatch(req.Object.Raw, ws, spread.Default(ws))
+		var old *T
+		if req.Operation == admissionv1.Update {
+			if old, _, err = decodePolicy[T](req.OldObject.Raw); err != nil {
+				return admission.Errored(http.StatusBadRequest, err)
+			}
+		}
+		operations, err := policyPatch(req.Object.Raw, object, withDefaults(object, old))
 		if err != nil {
 			return policyFailedOpen(ctx, err)
 		}
@@ -69,17 +89,17 @@ func (SpreadDefaulter) Handle(ctx context.Context, req admission.Request) admiss
 	})
 }
 
-// handlePolicy lets everything through but what the webhooks are about, and an
-// object that a bug of ours keeps from being judged: admission of pods copes
-// with any WorkloadSpread.
-func handlePolicy(ctx context.Context, req admission.Request, judge func(context.Context) admission.Response) (response admission.Response) {
+// handlePolicy lets everything through but writes of the resource, and an object
+// that a bug of ours keeps from being judged: admission of pods copes with any
+// policy object.
+func handlePolicy(ctx context.Context, req admission.Request, resource string, judge func(context.Context) admission.Response) (response admission.Response) {
 	defer func() {
 		if bug := recover(); bug != nil {
 			response = policyFailedOpen(ctx, fmt.Errorf("panic: %v\n%s", bug, debug.Stack()))
 		}
 	}()
 	isWrite := req.Operation == admissionv1.Create || req.Operation == admissionv1.Update
-	if req.Resource.Group != v1alpha1.GroupVersion.Group || req.Resource.Resource != workloadSpreads || req.SubResource != "" || !isWrite {
+	if req.Resource.Group != v1alpha1.GroupVersion.Group || req.Resource.Resource != resource || req.SubResource != "" || !isWrite {
 		return admission.Allowed("")
 	}
 	return judge(ctx)
@@ -90,36 +110,35 @@ func policyFailedOpen(ctx context.Context, err error) admission.Response {
 	return admission.Allowed("").WithWarnings("Spillway failed to judge the object and let it through as it is; its log says why")
 }
 
-// decodeSpread reads a WorkloadSpread; unknown names the fields that there are
-// not, or not in this version.
-func decodeSpread(raw []byte, namespace string) (ws *v1alpha1.WorkloadSpread, unknown []error, err error) {
-	ws = &v1alpha1.WorkloadSpread{}
-	if unknown, err = kjson.UnmarshalStrict(raw, ws); err != nil {
-		return nil, nil, fmt.Errorf("cannot read the WorkloadSpread of the request: %w", err)
+// decodePolicy reads a policy object; unknown names the fields that there are not,
+// or not in this version.
+func decodePolicy[T any](raw []byte) (object *T, unknown []error, err error) {
+	object = new(T)
+	if unknown, err = kjson.UnmarshalStrict(raw, object); err != nil {
+		return nil, nil, fmt.Errorf("cannot read the %s of the request: %w", reflect.TypeFor[T]().Name(), err)
 	}
-	ws.Namespace = namespace
-	return ws, unknown, nil
+	return object, unknown, nil
 }
 
-// spreadPatch returns the JSON patch that turns before into after. It compares
+// policyPatch returns the JSON patch that turns before into after. It compares
 // typed value with typed value, for the reason that Patch gives. The types have
 // objects that the request may lack, and those are added first.
-func spreadPatch(raw []byte, before, after *v1alpha1.WorkloadSpread) ([]jsonpatch.Operation, error) {
+func policyPatch[T any](raw []byte, before, after *T) ([]jsonpatch.Operation, error) {
 	if before == after {
 		return nil, nil
 	}
 	beforeJSON, beforeErr := json.Marshal(before)
 	afterJSON, afterErr := json.Marshal(after)
 	if err := errors.Join(beforeErr, afterErr); err != nil {
-		return nil, fmt.Errorf("cannot encode the WorkloadSpread: %w", err)
+		return nil, fmt.Errorf("cannot encode the object: %w", err)
 	}
 	changes, err := jsonpatch.CreatePatch(beforeJSON, afterJSON)
 	if err != nil {
-		return nil, fmt.Errorf("cannot compare the WorkloadSpread with that of the request: %w", err)
+		return nil, fmt.Errorf("cannot compare the object with that of the request: %w", err)
 	}
 	var request map[string]any
 	if err := json.Unmarshal(raw, &request); err != nil {
-		return nil, fmt.Errorf("cannot read the WorkloadSpread of the request: %w", err)
+		return nil, fmt.Errorf("cannot read the object of the request: %w", err)
 	}
 	var operations []jsonpatch.Operation
 	for _, change := range inOrder(changes) {
@@ -130,20 +149,32 @@ func spreadPatch(raw []byte, before, after *v1alpha1.WorkloadSpread) ([]jsonpatc
 }
 
 // missingAbove returns what adds the objects that object lacks on the way to
-// path, and adds them to it. It follows the fields of objects only.
+// path, and adds them to it. An item of a list may be null, but is there.
 func missingAbove(path string, object map[string]any) []jsonpatch.Operation {
 	var operations []jsonpatch.Operation
 	names := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	var at any = object
 	for i, name := range names[:len(names)-1] {
-		if object[name] == nil {
-			object[name] = map[string]any{}
-			operations = append(operations, jsonpatch.NewOperation("add", "/"+strings.Join(names[:i+1], "/"), map[string]any{}))
-		}
-		below, isObject := object[name].(map[string]any)
-		if !isObject {
+		switch parent := at.(type) {
+		case map[string]any:
+			if parent[name] == nil {
+				parent[name] = map[string]any{}
+				operations = append(operations, jsonpatch.NewOperation("add", "/"+strings.Join(names[:i+1], "/"), map[string]any{}))
+			}
+			at = parent[name]
+		case []any:
+			item, err := strconv.Atoi(name)
+			if err != nil || item < 0 || item >= len(parent) {
+				return operations
+			}
+			if parent[item] == nil {
+				parent[item] = map[string]any{}
+				operations = append(operations, jsonpatch.NewOperation("replace", "/"+strings.Join(names[:i+1], "/"), map[string]any{}))
+			}
+			at = parent[item]
+		default:
 			return operations
 		}
-		object = below
 	}
 	return operations
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -76,16 +74,12 @@ func (p *policyRegistration) keep(ctx context.Context) (state string, err error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
 	defer cancel()
-	var validating admissionregistrationv1.ValidatingWebhookConfigurationList
-	if err := p.live.List(ctx, &validating); err != nil {
-		return "", fmt.Errorf("cannot list validating webhooks: %w", err)
+	there, err := listWebhooks(ctx, p.live)
+	if err != nil {
+		return "", err
 	}
-	var mutating admissionregistrationv1.MutatingWebhookConfigurationList
-	if err := p.live.List(ctx, &mutating); err != nil {
-		return "", fmt.Errorf("cannot list mutating webhooks: %w", err)
-	}
-	if other := otherServer(validating.Items, mutating.Items); other != "" {
-		return "withdrawn for " + other, p.withdraw(ctx, validating.Items, mutating.Items)
+	if other := there.otherServer(); other != "" {
+		return "withdrawn for " + other, p.withdraw(ctx, there)
 	}
 	for _, configuration := range policyConfigurations(p.registration) {
 		if err := p.upstream.Apply(ctx, configuration, client.FieldOwner("spillway-webhook"), client.ForceOwnership); err != nil {
@@ -96,17 +90,17 @@ func (p *policyRegistration) keep(ctx context.Context) (state string, err error)
 }
 
 // withdraw deletes those of our configurations that exist.
-func (p *policyRegistration) withdraw(ctx context.Context, validating []admissionregistrationv1.ValidatingWebhookConfiguration, mutating []admissionregistrationv1.MutatingWebhookConfiguration) error {
+func (p *policyRegistration) withdraw(ctx context.Context, there webhooks) error {
 	name := policyConfigurationName(p.registration)
 	var errs []error
-	for i := range validating {
-		if validating[i].Name == name {
-			errs = append(errs, p.remove(ctx, &validating[i]))
+	for i := range there.validating {
+		if there.validating[i].Name == name {
+			errs = append(errs, p.remove(ctx, &there.validating[i]))
 		}
 	}
-	for i := range mutating {
-		if mutating[i].Name == name {
-			errs = append(errs, p.remove(ctx, &mutating[i]))
+	for i := range there.mutating {
+		if there.mutating[i].Name == name {
+			errs = append(errs, p.remove(ctx, &there.mutating[i]))
 		}
 	}
 	return errors.Join(errs...)
@@ -120,35 +114,6 @@ func (p *policyRegistration) remove(ctx context.Context, configuration client.Ob
 	return nil
 }
 
-// otherServer returns the name of a webhook that is asked about WorkloadSpreads
-// and is not ours, nor another Spillway's; empty if there is none. A rule for all
-// groups does not count: a policy engine asks for everything and knows nothing
-// of WorkloadSpreads.
-func otherServer(validating []admissionregistrationv1.ValidatingWebhookConfiguration, mutating []admissionregistrationv1.MutatingWebhookConfiguration) string {
-	for i := range validating {
-		for j := range validating[i].Webhooks {
-			if w := &validating[i].Webhooks[j]; isOther(w.Name, w.Rules) {
-				return w.Name
-			}
-		}
-	}
-	for i := range mutating {
-		for j := range mutating[i].Webhooks {
-			if w := &mutating[i].Webhooks[j]; isOther(w.Name, w.Rules) {
-				return w.Name
-			}
-		}
-	}
-	return ""
-}
-
-func isOther(entry string, rules []admissionregistrationv1.RuleWithOperations) bool {
-	return !strings.HasSuffix(entry, ownEntrySuffix) && slices.ContainsFunc(rules, func(rule admissionregistrationv1.RuleWithOperations) bool {
-		return slices.Contains(rule.APIGroups, v1alpha1.GroupVersion.Group) &&
-			slices.ContainsFunc(rule.Resources, func(r string) bool { return r == workloadSpreads || r == "*" || r == "*/*" })
-	})
-}
-
 func policyConfigurationName(r Registration) string { return r.Name + "-policies" }
 
 // policyConfigurations describe the webhooks for policy objects to API servers.
@@ -156,31 +121,48 @@ func policyConfigurationName(r Registration) string { return r.Name + "-policies
 // Their failure policy is Ignore, whatever that for pods is: when we are down
 // nobody could change a policy otherwise, which is when it may be needed most.
 // What slips through does no harm to pods, as they are admitted without a spread
-// that cannot be honoured, with a warning, an event and a metric.
+// or a sidecar that cannot be honoured, with a warning, an event and a metric.
 func policyConfigurations(r Registration) []runtime.ApplyConfiguration {
-	rule := admissionregistrationv1ac.RuleWithOperations().
-		WithOperations(admissionregistrationv1.Create, admissionregistrationv1.Update).
-		WithAPIGroups(v1alpha1.GroupVersion.Group).WithAPIVersions(v1alpha1.GroupVersion.Version).WithResources(workloadSpreads).
-		WithScope(admissionregistrationv1.NamespacedScope)
+	spreads := policyRule(workloadSpreads, admissionregistrationv1.NamespacedScope)
+	sidecars := policyRule(sidecarSets, admissionregistrationv1.ClusterScope)
 	name := policyConfigurationName(r)
 	return []runtime.ApplyConfiguration{
-		admissionregistrationv1ac.MutatingWebhookConfiguration(name).WithWebhooks(admissionregistrationv1ac.MutatingWebhook().
-			WithName("default-workloadspreads" + ownEntrySuffix).
-			WithClientConfig(clientConfig(r, DefaultSpreadsPath)).
-			WithRules(rule).
-			WithFailurePolicy(admissionregistrationv1.Ignore).
-			WithMatchPolicy(admissionregistrationv1.Equivalent).
-			WithSideEffects(admissionregistrationv1.SideEffectClassNone).
-			WithTimeoutSeconds(admissionTimeoutSeconds).
-			WithAdmissionReviewVersions("v1")),
-		admissionregistrationv1ac.ValidatingWebhookConfiguration(name).WithWebhooks(admissionregistrationv1ac.ValidatingWebhook().
-			WithName("validate-workloadspreads" + ownEntrySuffix).
-			WithClientConfig(clientConfig(r, ValidateSpreadsPath)).
-			WithRules(rule).
-			WithFailurePolicy(admissionregistrationv1.Ignore).
-			WithMatchPolicy(admissionregistrationv1.Equivalent).
-			WithSideEffects(admissionregistrationv1.SideEffectClassNone).
-			WithTimeoutSeconds(admissionTimeoutSeconds).
-			WithAdmissionReviewVersions("v1")),
+		admissionregistrationv1ac.MutatingWebhookConfiguration(name).WithWebhooks(
+			policyDefaulter(r, workloadSpreads, DefaultSpreadsPath, spreads),
+			policyDefaulter(r, sidecarSets, DefaultSidecarsPath, sidecars)),
+		admissionregistrationv1ac.ValidatingWebhookConfiguration(name).WithWebhooks(
+			policyValidator(r, workloadSpreads, ValidateSpreadsPath, spreads),
+			policyValidator(r, sidecarSets, ValidateSidecarsPath, sidecars)),
 	}
+}
+
+func policyRule(resource string, scope admissionregistrationv1.ScopeType) *admissionregistrationv1ac.RuleWithOperationsApplyConfiguration {
+	return admissionregistrationv1ac.RuleWithOperations().
+		WithOperations(admissionregistrationv1.Create, admissionregistrationv1.Update).
+		WithAPIGroups(v1alpha1.GroupVersion.Group).WithAPIVersions(v1alpha1.GroupVersion.Version).WithResources(resource).
+		WithScope(scope)
+}
+
+func policyDefaulter(r Registration, resource, path string, rule *admissionregistrationv1ac.RuleWithOperationsApplyConfiguration) *admissionregistrationv1ac.MutatingWebhookApplyConfiguration {
+	return admissionregistrationv1ac.MutatingWebhook().
+		WithName("default-" + resource + ownEntrySuffix).
+		WithClientConfig(clientConfig(r, path)).
+		WithRules(rule).
+		WithFailurePolicy(admissionregistrationv1.Ignore).
+		WithMatchPolicy(admissionregistrationv1.Equivalent).
+		WithSideEffects(admissionregistrationv1.SideEffectClassNone).
+		WithTimeoutSeconds(admissionTimeoutSeconds).
+		WithAdmissionReviewVersions("v1")
+}
+
+func policyValidator(r Registration, resource, path string, rule *admissionregistrationv1ac.RuleWithOperationsApplyConfiguration) *admissionregistrationv1ac.ValidatingWebhookApplyConfiguration {
+	return admissionregistrationv1ac.ValidatingWebhook().
+		WithName("validate-" + resource + ownEntrySuffix).
+		WithClientConfig(clientConfig(r, path)).
+		WithRules(rule).
+		WithFailurePolicy(admissionregistrationv1.Ignore).
+		WithMatchPolicy(admissionregistrationv1.Equivalent).
+		WithSideEffects(admissionregistrationv1.SideEffectClassNone).
+		WithTimeoutSeconds(admissionTimeoutSeconds).
+		WithAdmissionReviewVersions("v1")
 }

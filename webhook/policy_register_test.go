@@ -25,30 +25,47 @@ func TestPolicyConfigurationPromises(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if mutating.Name != "spillway-policies" || validating.Name != "spillway-policies" || len(mutating.Webhooks) != 1 || len(validating.Webhooks) != 1 {
-		t.Fatalf("%q with %d entries and %q with %d, want spillway-policies with one each", mutating.Name, len(mutating.Webhooks), validating.Name, len(validating.Webhooks))
+	if mutating.Name != "spillway-policies" || validating.Name != "spillway-policies" || len(mutating.Webhooks) != 2 || len(validating.Webhooks) != 2 {
+		t.Fatalf("%q with %d entries and %q with %d, want spillway-policies with two each", mutating.Name, len(mutating.Webhooks), validating.Name, len(validating.Webhooks))
 	}
-	m, v := mutating.Webhooks[0], validating.Webhooks[0]
-	for _, entry := range []struct {
-		name, path  string
+	type entry struct {
+		name        string
 		config      admissionregistrationv1.WebhookClientConfig
 		rules       []admissionregistrationv1.RuleWithOperations
 		policy      *admissionregistrationv1.FailurePolicyType
 		sideEffects *admissionregistrationv1.SideEffectClass
 		timeout     *int32
+	}
+	entries := make(map[string]entry)
+	for _, m := range mutating.Webhooks {
+		entries[m.Name] = entry{m.Name, m.ClientConfig, m.Rules, m.FailurePolicy, m.SideEffects, m.TimeoutSeconds}
+	}
+	for _, v := range validating.Webhooks {
+		entries[v.Name] = entry{v.Name, v.ClientConfig, v.Rules, v.FailurePolicy, v.SideEffects, v.TimeoutSeconds}
+	}
+	for _, want := range []struct {
+		name, path, resource string
+		scope                admissionregistrationv1.ScopeType
 	}{
-		{m.Name, "/default-workloadspreads", m.ClientConfig, m.Rules, m.FailurePolicy, m.SideEffects, m.TimeoutSeconds},
-		{v.Name, "/validate-workloadspreads", v.ClientConfig, v.Rules, v.FailurePolicy, v.SideEffects, v.TimeoutSeconds},
+		{"default-workloadspreads.spillway.io", "/default-workloadspreads", "workloadspreads", admissionregistrationv1.NamespacedScope},
+		{"validate-workloadspreads.spillway.io", "/validate-workloadspreads", "workloadspreads", admissionregistrationv1.NamespacedScope},
+		{"default-sidecarsets.spillway.io", "/default-sidecarsets", "sidecarsets", admissionregistrationv1.ClusterScope},
+		{"validate-sidecarsets.spillway.io", "/validate-sidecarsets", "sidecarsets", admissionregistrationv1.ClusterScope},
 	} {
-		if *entry.config.URL != "https://127.0.0.1:9443"+entry.path || string(entry.config.CABundle) != "ca" {
+		entry, ok := entries[want.name]
+		if !ok {
+			t.Errorf("no entry %s", want.name)
+			continue
+		}
+		if *entry.config.URL != "https://127.0.0.1:9443"+want.path || string(entry.config.CABundle) != "ca" {
 			t.Errorf("%s: URL %s, CA %s", entry.name, *entry.config.URL, entry.config.CABundle)
 		}
 		if *entry.policy != admissionregistrationv1.Ignore || *entry.sideEffects != admissionregistrationv1.SideEffectClassNone || *entry.timeout != 5 {
 			t.Errorf("%s: failure policy %s, side effects %s, timeout %d s; want policies to stay editable without us", entry.name, *entry.policy, *entry.sideEffects, *entry.timeout)
 		}
 		rule := entry.rules[0]
-		if len(entry.rules) != 1 || len(rule.Operations) != 2 || rule.APIGroups[0] != "apps.kruise.io" || rule.APIVersions[0] != "v1alpha1" || len(rule.Resources) != 1 || rule.Resources[0] != "workloadspreads" {
-			t.Errorf("%s: rules %+v, want creation and update of workloadspreads, not of their status", entry.name, entry.rules)
+		if len(entry.rules) != 1 || len(rule.Operations) != 2 || rule.APIGroups[0] != "apps.kruise.io" || rule.APIVersions[0] != "v1alpha1" || len(rule.Resources) != 1 || rule.Resources[0] != want.resource || *rule.Scope != want.scope {
+			t.Errorf("%s: rules %+v, want creation and update of %s, not of their status", entry.name, entry.rules, want.resource)
 		}
 		if isOther(entry.name, entry.rules) {
 			t.Errorf("%s: we would withdraw for ourselves", entry.name)
@@ -56,7 +73,7 @@ func TestPolicyConfigurationPromises(t *testing.T) {
 	}
 }
 
-// TestOtherServer: who else may judge WorkloadSpreads.
+// TestOtherServer: who else may judge WorkloadSpreads and SidecarSets.
 func TestOtherServer(t *testing.T) {
 	cases := map[string]struct {
 		reason    string
@@ -67,7 +84,8 @@ func TestOtherServer(t *testing.T) {
 	}{
 		"kruise":           {"kruise-manager's own entry", "vworkloadspread.kb.io", "apps.kruise.io", []string{"workloadspreads"}, true},
 		"whole-group":      {"the same in other words", "v.kb.io", "apps.kruise.io", []string{"*"}, true},
-		"another-resource": {"kruise-manager with this feature turned off", "vsidecarset.kb.io", "apps.kruise.io", []string{"sidecarsets"}, false},
+		"sidecar-sets":     {"kruise-manager without WorkloadSpreads", "vsidecarset.kb.io", "apps.kruise.io", []string{"sidecarsets"}, true},
+		"another-resource": {"kruise-manager without either", "vcloneset.kb.io", "apps.kruise.io", []string{"clonesets"}, false},
 		"status-only":      {"somebody watches the status", "status.example.com", "apps.kruise.io", []string{"workloadspreads/status"}, false},
 		"another-group":    {"a resource of the same name", "x.example.com", "example.com", []string{"workloadspreads"}, false},
 		"catch-all":        {"a policy engine", "validation.gatekeeper.sh", "*", []string{"*"}, false},
@@ -85,10 +103,10 @@ func TestOtherServer(t *testing.T) {
 			if tc.want {
 				want = tc.entry
 			}
-			if got := otherServer(validating, nil); got != want {
+			if got := (webhooks{validating: validating}).otherServer(); got != want {
 				t.Errorf("%s: validating: got %q, want %q", tc.reason, got, want)
 			}
-			if got := otherServer(nil, mutating); got != want {
+			if got := (webhooks{mutating: mutating}).otherServer(); got != want {
 				t.Errorf("%s: mutating: got %q, want %q", tc.reason, got, want)
 			}
 		})

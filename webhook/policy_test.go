@@ -171,7 +171,7 @@ func TestSpreadDefaulter(t *testing.T) {
 	}
 }
 
-func TestPolicyHandlersAreAboutWritesOfWorkloadSpreads(t *testing.T) {
+func TestSpreadHandlersAreAboutWritesOfWorkloadSpreads(t *testing.T) {
 	const bad = `{"spec":{}}`
 	for name, change := range map[string]func(*admissionv1.AdmissionRequest){
 		"pods":         func(*admissionv1.AdmissionRequest) {},

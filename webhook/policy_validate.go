@@ -11,6 +11,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -18,7 +19,7 @@ import (
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
-// gatherTimeout is how long a WorkloadSpread waits for what is known of its
+// gatherTimeout is how long a policy object waits for what is known of its
 // surroundings. It leaves time to answer without that.
 const gatherTimeout = 2 * time.Second
 
@@ -47,19 +48,21 @@ type SpreadValidator struct {
 
 // Handle answers one request.
 func (v *SpreadValidator) Handle(ctx context.Context, req admission.Request) admission.Response {
-	return handlePolicy(ctx, req, func(ctx context.Context) admission.Response {
-		ws, unknown, err := decodeSpread(req.Object.Raw, req.Namespace)
+	return handlePolicy(ctx, req, workloadSpreads, func(ctx context.Context) admission.Response {
+		ws, unknown, err := decodePolicy[v1alpha1.WorkloadSpread](req.Object.Raw)
 		if err != nil {
 			return admission.Errored(http.StatusBadRequest, err)
 		}
+		ws.Namespace = req.Namespace
 		if req.Operation == admissionv1.Create {
 			known, warnings := v.gather(ctx, ws)
 			return answerSpread(ws, spread.Validate(ws, known), append(warnings, unknownFields(unknown)...))
 		}
-		old, _, err := decodeSpread(req.OldObject.Raw, req.Namespace)
+		old, _, err := decodePolicy[v1alpha1.WorkloadSpread](req.OldObject.Raw)
 		if err != nil {
 			return admission.Errored(http.StatusBadRequest, err)
 		}
+		old.Namespace = req.Namespace
 		known, warnings := v.gather(ctx, ws)
 		return answerSpread(ws, spread.ValidateUpdate(ws, old, known), append(warnings, unknownFields(unknown)...))
 	})
@@ -87,13 +90,21 @@ func (v *SpreadValidator) gather(ctx context.Context, ws *v1alpha1.WorkloadSprea
 
 func answerSpread(ws *v1alpha1.WorkloadSpread, errs field.ErrorList, warnings []string) admission.Response {
 	if len(errs) == 0 {
-		return admission.Allowed("").WithWarnings(append(warnings, spread.Warnings(ws)...)...)
+		warnings = append(warnings, spread.Warnings(ws)...)
 	}
-	name := ws.Name
+	return answerPolicy("WorkloadSpread", ws, errs, warnings)
+}
+
+// answerPolicy refuses an object with errors in the words of API servers.
+func answerPolicy(kind string, object metav1.Object, errs field.ErrorList, warnings []string) admission.Response {
+	if len(errs) == 0 {
+		return admission.Allowed("").WithWarnings(warnings...)
+	}
+	name := object.GetName()
 	if name == "" {
-		name = ws.GenerateName
+		name = object.GetGenerateName()
 	}
-	status := apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("WorkloadSpread").GroupKind(), name, errs).Status()
+	status := apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind(kind).GroupKind(), name, errs).Status()
 	response := admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}
 	return response.WithWarnings(warnings...)
 }

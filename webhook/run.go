@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -19,6 +21,7 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/spillway-io/spillway/webhook/catalog"
 	"github.com/spillway-io/spillway/webhook/workload"
 )
 
@@ -40,21 +43,30 @@ func Run(ctx context.Context, opts Options) error {
 		return fmt.Errorf("cannot set up the webhook: %w", err)
 	}
 	server := mgr.GetWebhookServer()
-	spreads, err := addSpreads(mgr, opts)
+	served, err := servesKruise(mgr, opts)
+	if err != nil {
+		return err
+	}
+	spreads, spreadsServed, err := addSpreads(mgr, opts, served)
+	if err != nil {
+		return err
+	}
+	sidecars, sidecarsServed, err := addSidecars(mgr, opts, served)
 	if err != nil {
 		return err
 	}
 	server.Register(Path, &admission.Webhook{Handler: &Handler{
 		Policy:     opts.Policy,
 		Namespaces: namespaces{cache: mgr.GetCache(), live: mgr.GetAPIReader()},
-		Spreads:    spreads.allocator,
+		Spreads:    spreads,
+		Sidecars:   sidecars,
 		Events:     mgr.GetEventRecorder("spillway-webhook"),
 		Metrics:    metrics,
 	}})
 	if err := addPolicies(mgr, server, opts); err != nil {
 		return err
 	}
-	if err := addChecks(ctx, mgr, server, spreads.check); err != nil {
+	if err := addChecks(ctx, mgr, server, spreadsServed, sidecarsServed); err != nil {
 		return err
 	}
 	if opts.Register != nil {
@@ -86,7 +98,7 @@ func newManager(opts Options) (manager.Manager, error) {
 		}),
 		HealthProbeBindAddress: opts.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: workload.CacheOptions()},
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: cachedObjects(opts)},
 
 		LeaderElection:                opts.LeaderElection,
 		LeaderElectionID:              leaseName,
@@ -100,10 +112,17 @@ func newManager(opts Options) (manager.Manager, error) {
 	})
 }
 
+// cachedObjects say how little is kept of what is watched.
+func cachedObjects(opts Options) map[client.Object]cache.ByObject {
+	objects := workload.CacheOptions()
+	maps.Copy(objects, catalog.CacheOptions(opts.Policy.OwnNamespace))
+	return objects
+}
+
 // addChecks makes the process ready from the moment on which it can answer
 // rightly, with caches filled and the server listening, to the moment on which
 // it is told to stop.
-func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Server, spreads healthz.Checker) error {
+func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Server, kinds ...*whenServed) error {
 	if _, err := mgr.GetCache().GetInformer(ctx, namespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
 		return fmt.Errorf("cannot watch namespaces: %w", err)
 	}
@@ -121,7 +140,11 @@ func addChecks(ctx context.Context, mgr manager.Manager, server ctrlwebhook.Serv
 		}
 		return nil
 	}
-	for name, check := range map[string]healthz.Checker{"caches": cachesSynced, "server": server.StartedChecker(), "workloadspreads": spreads, "draining": notDraining} {
+	checks := map[string]healthz.Checker{"caches": cachesSynced, "server": server.StartedChecker(), "draining": notDraining}
+	for _, kind := range kinds {
+		checks[kind.resource] = kind.check
+	}
+	for name, check := range checks {
 		if err := mgr.AddReadyzCheck(name, check); err != nil {
 			return fmt.Errorf("cannot add the readiness check %q: %w", name, err)
 		}

@@ -5,12 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/sidecar"
 	"github.com/spillway-io/spillway/webhook/spread"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -27,6 +29,8 @@ type Policy struct {
 type Namespace struct {
 	Name   string
 	Labels map[string]string
+	// Err is why the labels are not known; nil if they are, or if nobody asks.
+	Err error
 }
 
 // Input is everything that the admission of one pod depends on.
@@ -41,6 +45,13 @@ type Input struct {
 	// Spread is what was decided by the WorkloadSpread that targets the pod; nil
 	// if there is none.
 	Spread *spread.Decision
+	// Sidecars are all SidecarSets, sorted by name.
+	Sidecars []*sidecar.Set
+	// Key is another one for each pod; see sidecar.Subject. The name of a pod that
+	// has one wins.
+	Key string
+	// Now is the time of the admission.
+	Now time.Time
 }
 
 // Outcome is what Admit decided.
@@ -58,6 +69,11 @@ type Outcome struct {
 	// honoured: Decision.Err, or what went wrong when its subset was placed. The
 	// pod was handled without it. Having no subset with room is no failure.
 	SpreadFailed error
+	// Injected are the SidecarSets in the pod.
+	Injected []*sidecar.Set
+	// SidecarsFailed are the SidecarSets that are about the pod and that it was
+	// admitted without.
+	SidecarsFailed []sidecar.Failure
 }
 
 // Admit decides what becomes of a pod. It is idempotent: the Outcome's pod, put
@@ -93,10 +109,13 @@ func Admit(in Input, policy Policy) Outcome {
 		}
 		return deny(in, err)
 	}
+	injected := inject(placed, in)
 	return Outcome{
-		Pod:          placed,
-		Warnings:     slices.Concat(to.warnings, lostWarning(in.Pod, placed, found, to), warnings),
-		SpreadFailed: to.failed,
+		Pod:            injected.Pod,
+		Warnings:       slices.Concat(to.warnings, lostWarning(in.Pod, placed, found, to), warnings, injected.Warnings),
+		SpreadFailed:   to.failed,
+		Injected:       injected.Injected,
+		SidecarsFailed: injected.Failures,
 	}
 }
 
@@ -132,15 +151,19 @@ func unknownFields(s stash.Stash) []string {
 // checkAnnotationSize finds a pod that its stash would make too large for any
 // API server. The stash is never cut short.
 func checkAnnotationSize(pod *corev1.Pod) error {
-	size := 0
-	for key, value := range pod.Annotations {
-		size += len(key) + len(value)
-	}
-	if size > validation.TotalAnnotationSizeLimitB {
+	if size := annotationSize(pod); size > validation.TotalAnnotationSizeLimitB {
 		return fmt.Errorf("annotation %q: with the %d bytes of the stash the pod's annotations have %d bytes, more than the limit of %d; make its scheduling fields or its other annotations smaller",
 			api.StashAnnotation, len(pod.Annotations[api.StashAnnotation]), size, validation.TotalAnnotationSizeLimitB)
 	}
 	return nil
+}
+
+func annotationSize(pod *corev1.Pod) int {
+	size := 0
+	for key, value := range pod.Annotations {
+		size += len(key) + len(value)
+	}
+	return size
 }
 
 func skip(in Input, reason Reason, warning string) Outcome {

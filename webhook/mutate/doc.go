@@ -9,11 +9,12 @@
 //	        virtual node; where they can be judged, they stay or come back
 //	place   write in what sends it there: the subset that was chosen for it,
 //	        the virtual nodes' requirement and the toleration of their taint
+//	inject  add the containers of the SidecarSets that select the pod as it is now
 //
 // Choosing a subset, between check and save, is not a step here: it counts other
 // pods, and the shell puts its result into the Input. A subset that cannot be
 // placed is the WorkloadSpread's fault, never the pod's: the pod is admitted
-// without it.
+// without it. So it is with a SidecarSet that does not fit into the pod.
 //
 // Admitting a pod that was admitted before changes nothing, also when other
 // webhooks changed it in between: API servers call webhooks again after others

@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/rogpeppe/go-internal/txtar"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -32,14 +34,17 @@ import (
 //	nodes.yaml           metadata of the cluster's nodes, of which the WorkloadSpread knows; optional
 //	workloadspread.yaml  the WorkloadSpread that targets the pod; optional
 //	choice.yaml          what was chosen: subset and uid, or a message or error why there is no subset
+//	sidecarsets.yaml     the SidecarSets, in any order; optional
+//	revisions.yaml       ControllerRevisions of SidecarSets; optional
 //	pod.yaml             the pod of the request
 //
 //	virtual              the subsets that mean virtual nodes, and what is said about that
 //	admitted.yaml        the pod as it is admitted
 //	downstream.yaml      the scheduling fields that its downstream pod gets, if it is sent to a virtual node
+//	sidecars             the SidecarSets that are in the pod, and why others are not
 //	skipped, denied, spread-failed, warnings   what is said about it
 func inputs() []string {
-	return []string{"namespace.yaml", "node.yaml", "nodes.yaml", "workloadspread.yaml", "choice.yaml", "pod.yaml"}
+	return []string{"namespace.yaml", "node.yaml", "nodes.yaml", "workloadspread.yaml", "choice.yaml", "sidecarsets.yaml", "revisions.yaml", "pod.yaml"}
 }
 
 // choice is what stands for the choosing of a subset.
@@ -86,6 +91,7 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 		metadata  []metav1.ObjectMeta
 		ws        v1alpha1.WorkloadSpread
 		chosen    choice
+		revisions []*appsv1.ControllerRevision
 	)
 	virtual := stash.VirtualNode{
 		Name:        "spillway",
@@ -94,7 +100,7 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 	}
 	into := map[string]any{
 		"namespace.yaml": &namespace, "node.yaml": &virtual.Labels, "nodes.yaml": &metadata,
-		"workloadspread.yaml": &ws, "choice.yaml": &chosen, "pod.yaml": &pod,
+		"workloadspread.yaml": &ws, "choice.yaml": &chosen, "revisions.yaml": &revisions, "pod.yaml": &pod,
 	}
 	result := &txtar.Archive{Comment: given.Comment}
 	for _, name := range inputs() {
@@ -103,6 +109,9 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 			continue
 		}
 		result.Files = append(result.Files, txtar.File{Name: name, Data: data})
+		if name == "sidecarsets.yaml" {
+			continue // read with the revisions
+		}
 		if err := yaml.UnmarshalStrict(data, into[name]); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -113,7 +122,10 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 		}
 	}
 
-	in := mutate.Input{Pod: &pod, Namespace: mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels}, Create: true}
+	in := mutate.Input{
+		Pod: &pod, Namespace: mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels}, Create: true,
+		Sidecars: sidecarSets(t, given, revisions), Key: "a-request", Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
 	if ws.Name != "" {
 		var nodes []*corev1.Node
 		for _, node := range metadata {
@@ -135,10 +147,14 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 		if in.Spread == nil || in.Spread.Virtual && out.SpreadFailed == nil {
 			add("downstream.yaml", downstream(t, out.Pod, virtual))
 		}
-		in.Pod = out.Pod
+		add("sidecars", sidecarsOf(out))
+		in.Pod, in.Now = out.Pod, in.Now.Add(time.Hour)
 		again := mutate.Admit(in, policy)
 		if diff := cmp.Diff(toYAML(t, out.Pod), toYAML(t, again.Pod)); diff != "" || again.Skipped != "" || again.Denied != nil {
 			t.Errorf("admitted again, the pod changes (skipped %q, denied %v):\n%s", again.Skipped, again.Denied, diff)
+		}
+		if diff := cmp.Diff(sidecarsOf(out), sidecarsOf(again)); diff != "" {
+			t.Errorf("admitted again, the pod has other sidecars:\n%s", diff)
 		}
 	}
 	if out.SpreadFailed != nil {

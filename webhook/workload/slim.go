@@ -5,17 +5,25 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/spillway-io/spillway/api"
 )
 
-// slimPod keeps of a pod what its subset, its owners and its scheduling can be
-// told from.
+// slimPod keeps of a pod what its subset, its owners, its scheduling and its
+// sidecars can be told from.
 func slimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
 		return object, nil
 	}
 	pod.ManagedFields = nil
+	var containers, initContainers []corev1.Container
+	if _, sidecars := pod.Annotations[api.SidecarSetHashAnnotation]; sidecars {
+		containers, initContainers = slimContainers(pod.Spec.Containers), slimContainers(pod.Spec.InitContainers)
+	}
 	pod.Spec = corev1.PodSpec{
+		Containers:      containers,
+		InitContainers:  initContainers,
 		NodeName:        pod.Spec.NodeName,
 		NodeSelector:    pod.Spec.NodeSelector,
 		Affinity:        pod.Spec.Affinity,
@@ -23,6 +31,7 @@ func slimPod(object any) (any, error) {
 		SchedulingGates: pod.Spec.SchedulingGates,
 	}
 	pod.Status = corev1.PodStatus{
+		ObservedGeneration:    pod.Status.ObservedGeneration,
 		Phase:                 pod.Status.Phase,
 		Conditions:            pod.Status.Conditions,
 		NominatedNodeName:     pod.Status.NominatedNodeName,
@@ -30,6 +39,16 @@ func slimPod(object any) (any, error) {
 		ContainerStatuses:     pod.Status.ContainerStatuses,
 	}
 	return pod, nil
+}
+
+// slimContainers keeps what can be changed in a pod that runs, and what tells
+// which containers that is about.
+func slimContainers(containers []corev1.Container) []corev1.Container {
+	slim := make([]corev1.Container, len(containers))
+	for i := range containers {
+		slim[i] = corev1.Container{Name: containers[i].Name, Image: containers[i].Image, RestartPolicy: containers[i].RestartPolicy}
+	}
+	return slim
 }
 
 // slimNode keeps of a node what pods are placed by.

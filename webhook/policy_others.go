@@ -1,0 +1,67 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// webhooks are all that API servers ask.
+type webhooks struct {
+	validating []admissionregistrationv1.ValidatingWebhookConfiguration
+	mutating   []admissionregistrationv1.MutatingWebhookConfiguration
+}
+
+func listWebhooks(ctx context.Context, live client.Reader) (webhooks, error) {
+	var validating admissionregistrationv1.ValidatingWebhookConfigurationList
+	if err := live.List(ctx, &validating); err != nil {
+		return webhooks{}, fmt.Errorf("cannot list validating webhooks: %w", err)
+	}
+	var mutating admissionregistrationv1.MutatingWebhookConfigurationList
+	if err := live.List(ctx, &mutating); err != nil {
+		return webhooks{}, fmt.Errorf("cannot list mutating webhooks: %w", err)
+	}
+	return webhooks{validating: validating.Items, mutating: mutating.Items}, nil
+}
+
+// servedByOther returns the name of the webhook by which somebody else, such as
+// kruise-manager, serves policy objects; empty if nobody does.
+func servedByOther(ctx context.Context, live client.Reader) (string, error) {
+	there, err := listWebhooks(ctx, live)
+	return there.otherServer(), err
+}
+
+// otherServer returns the name of a webhook that is asked about WorkloadSpreads or
+// SidecarSets and is not ours, nor another Spillway's; empty if there is none. A
+// rule for all groups does not count: a policy engine asks for everything and
+// knows nothing of either.
+func (w webhooks) otherServer() string {
+	for i := range w.validating {
+		for j := range w.validating[i].Webhooks {
+			if entry := &w.validating[i].Webhooks[j]; isOther(entry.Name, entry.Rules) {
+				return entry.Name
+			}
+		}
+	}
+	for i := range w.mutating {
+		for j := range w.mutating[i].Webhooks {
+			if entry := &w.mutating[i].Webhooks[j]; isOther(entry.Name, entry.Rules) {
+				return entry.Name
+			}
+		}
+	}
+	return ""
+}
+
+func isOther(entry string, rules []admissionregistrationv1.RuleWithOperations) bool {
+	asked := []string{workloadSpreads, sidecarSets, "*", "*/*"}
+	return !strings.HasSuffix(entry, ownEntrySuffix) && slices.ContainsFunc(rules, func(rule admissionregistrationv1.RuleWithOperations) bool {
+		return slices.Contains(rule.APIGroups, v1alpha1.GroupVersion.Group) &&
+			slices.ContainsFunc(rule.Resources, func(r string) bool { return slices.Contains(asked, r) })
+	})
+}
