@@ -30,8 +30,8 @@ Pods are admitted one after the other, in the order of the input:
 
 Every other object is the world they are admitted into, wherever it stands in
 the input. The labels of Namespaces count; a namespace that is not in the input
-has none. Of what else there is, only WorkloadSpreads have a say, with what they
-depend on. A Pod that is bound to a node and has a UID or a phase exists
+has none. Of what else there is, only WorkloadSpreads and SidecarSets have a say,
+with what they depend on. A Pod that is bound to a node and has a UID or a phase exists
 already, so it belongs to the world; so does one with a UID that is in a subset
 of a WorkloadSpread there. So does a workload of the input that another one in
 it controls, or that controls a Pod that is to be admitted.
@@ -61,6 +61,13 @@ at fault and counts as not there. What decides:
   - The condition Schedulable in the status of an Adaptive one: a subset that
     cannot schedule pods is passed over.
 
+SidecarSets (apps.kruise.io/v1alpha1) of the input are injected as in a cluster,
+also into pods that are selected by a label from a subset's patch. One that the
+validating webhook would refuse, alone or beside those before it, is reported by
+the fields at fault and counts as not there; annotation whitelists are not known.
+ControllerRevisions of the input are what injectionStrategy.revision can pin.
+The record of what was injected gives 1970 as its time.
+
 Output (-o):
   yaml   the admitted pods, documents separated by ---
   json   the admitted pods, as one object of the kind List
@@ -71,30 +78,33 @@ Output (-o):
 What there is to say about an object goes to stderr as
 FILE: document N: KIND NAMESPACE/NAME: CLASS: TEXT. The classes are warning;
 skipped and denied, for pods, with the reason; spilled, for pods that earlier
-subsets had no room for; refused, for WorkloadSpreads; and at the end, for each
+subsets had no room for; refused, for WorkloadSpreads and SidecarSets; and at the end, for each
 WorkloadSpread that a pod was spread by, distribution: how many of the printed
 pods are in each subset, in none, and of those that were there before.
 
 The exit code is 0 when all pods were admitted or skipped, 2 when a pod was
-denied or a WorkloadSpread refused, and 1 when the input cannot be read; nothing
+denied or a policy object refused, and 1 when the input cannot be read; nothing
 is printed then. A pod that is admitted without the WorkloadSpread which targets
-it, as no subset has room or its patch fails, has a warning.`
+it, as no subset has room or its patch fails, has a warning. So has one that is
+admitted without a SidecarSet which selects it.`
 
 const injectExample = `  spillway inject -f deployment.yaml
   spillway inject -f namespace.yaml -f jobs/ -o patch --replicas 3
   kubectl create deployment web --image=nginx --dry-run=client -o yaml | spillway inject -f - -o diff
   spillway inject -f pod.yaml | spillway recover -f -
-  spillway inject -f spread.yaml -f deployment.yaml -f nodes.yaml --replicas 10 -o diff`
+  spillway inject -f spread.yaml -f deployment.yaml -f nodes.yaml --replicas 10 -o diff
+  spillway inject -f sidecars.yaml -f deployment.yaml -o diff`
 
 // maxReplicas is how many pods of each workload can be printed. Nobody reads
 // more, and memory is finite.
 const maxReplicas = 1000
 
-// refusedError says that pods of the input were refused, or WorkloadSpreads.
+// refusedError says that pods of the input were refused, or policy objects:
+// WorkloadSpreads and SidecarSets.
 type refusedError struct {
-	verb                    string
-	count, pods             int
-	refusedSpreads, spreads int
+	verb                      string
+	count, pods               int
+	refusedPolicies, policies int
 }
 
 func (e refusedError) Error() string {
@@ -102,8 +112,8 @@ func (e refusedError) Error() string {
 	if e.count > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %d pods %s", e.count, e.pods, e.verb))
 	}
-	if e.refusedSpreads > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d WorkloadSpreads refused", e.refusedSpreads, e.spreads))
+	if e.refusedPolicies > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d policy objects refused", e.refusedPolicies, e.policies))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -207,10 +217,10 @@ func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options,
 	for _, line := range scene.World.Distributions() {
 		cmd.PrintErrln(line)
 	}
-	if denied > 0 || scene.RefusedSpreads > 0 {
+	if denied > 0 || scene.RefusedPolicies > 0 {
 		return refusedError{
 			verb: "denied", count: denied, pods: len(results),
-			refusedSpreads: scene.RefusedSpreads, spreads: scene.Spreads,
+			refusedPolicies: scene.RefusedPolicies, policies: scene.Policies,
 		}
 	}
 	return nil

@@ -39,6 +39,9 @@ func (w World) Admit(subject Subject, policy mutate.Policy) (Result, error) {
 		Pod:       subject.Pod,
 		Namespace: w.namespace(subject.Pod.Namespace),
 		Create:    true,
+		Sidecars:  w.sidecars,
+		Key:       name,
+		Now:       injectionTime(),
 	}
 	chosen := w.choose(in, name, policy)
 	in.Spread = chosen.decision

@@ -24,11 +24,11 @@ type Scene struct {
 	World    World
 	Subjects []Subject
 	// Warnings speak about objects of the input, as "POSITION: KIND NAME: warning: ...",
-	// or ": refused: ..." for a WorkloadSpread that is not let in.
+	// or ": refused: ..." for a policy object that is not let in.
 	Warnings []string
-	// Spreads is how many WorkloadSpreads there are in the input, and
-	// RefusedSpreads how many of them are not let in.
-	Spreads, RefusedSpreads int
+	// Policies is how many WorkloadSpreads and SidecarSets there are in the input,
+	// and RefusedPolicies how many of them are not let in.
+	Policies, RefusedPolicies int
 	// existing are the pods that exist already.
 	existing []*corev1.Pod
 }
@@ -62,6 +62,9 @@ func Arrange(objects []manifest.Object, opts Options) (Scene, error) {
 		}
 	}
 	if err := scene.spread(objects, candidates, opts); err != nil {
+		errs = append(errs, err)
+	}
+	if err := scene.addSidecars(objects); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {

@@ -16,6 +16,7 @@
 // taken (webhook/allocate). Here both are the world: each admitted subject becomes
 // a part of it before the next one comes.
 //
+//	sidecars.go   what the input has of SidecarSets, and their revisions
 //	spreads.go    what the input has of WorkloadSpreads, Nodes and existing pods
 //	owners.go     whose pods they are
 //	spreading.go  one subject after the other: choose, settle, count

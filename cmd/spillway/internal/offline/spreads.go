@@ -86,9 +86,9 @@ func (s *Scene) accept(read []*spreading, nodes []*corev1.Node) {
 		}) {
 			refused = append(refused, field.Duplicate(field.NewPath("metadata", "name"), r.object.Name))
 		}
-		s.Spreads++
+		s.Policies++
 		if len(refused) > 0 {
-			s.RefusedSpreads++
+			s.RefusedPolicies++
 			for _, err := range refused {
 				s.Warnings = append(s.Warnings, r.message("refused", err.Error()))
 			}

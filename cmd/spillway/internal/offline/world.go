@@ -8,6 +8,7 @@ import (
 
 	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/sidecar"
 )
 
 // World is the cluster into which pods are admitted, as far as the input tells.
@@ -22,6 +23,8 @@ type World struct {
 	// nobody asks for it.
 	spreads   []*spreading
 	workloads workloads
+	// sidecars are the SidecarSets, sorted by name.
+	sidecars []*sidecar.Set
 }
 
 func newWorld() World {
