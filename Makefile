@@ -42,6 +42,7 @@ test: ## All tests: unit, goldens, random laws, and stories on real control plan
 	$(MAKE) playground
 	@echo "The laws over $(LAW_PODS) pods and the stories, at the same time; two minutes or less."
 	@$(MAKE) -j 2 -O test-laws e2e
+	@hack/left-out
 
 # The command's scripts start it a hundred times, which takes half a second each
 # with the race detector; it does one thing after the other.
@@ -65,7 +66,9 @@ playground:
 
 .PHONY: e2e
 e2e: ## Stories on real control planes only; RUN=regexp chooses, and tells more
+	@rm -rf .cache/left-out
 	cd e2e && go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./...
+	@hack/left-out
 
 .PHONY: lint
 lint: $(tools)/golangci-lint ## Judge the code by hack/golangci.yml, and prove that its rules bite

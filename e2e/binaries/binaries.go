@@ -18,6 +18,8 @@ type Paths struct {
 	ControllerManager string
 	// Scheduler is kube-scheduler.
 	Scheduler string
+	// Kubelet is the kubelet.
+	Kubelet string
 	// Kubectl is kubectl, of the same version as the API server.
 	Kubectl string
 	// Kwok plays the kubelet of nodes that have no machine behind them.
@@ -81,6 +83,7 @@ func Components(ctx context.Context, options Options) (Paths, error) {
 		APIServer:         in("kube-apiserver"),
 		ControllerManager: in("kube-controller-manager"),
 		Scheduler:         in("kube-scheduler"),
+		Kubelet:           in("kubelet"),
 		Kubectl:           in("kubectl"),
 		Kwok:              in("kwok"),
 	}, nil

@@ -2,7 +2,8 @@
 // components and kwok from the pinned modules below e2e/components, and
 // spillway itself from this checkout.
 //
-// Nothing is downloaded but Go modules. The components are built once and kept
+// Nothing is downloaded but Go modules, and for real containers packages of the
+// distribution, which are unpacked and not installed. The components are built once and kept
 // in a folder of the checkout; a stamp beside each says what it was built from,
 // and only a different stamp builds it again. spillway is built every time,
 // because that is what is being worked on and go build is quick when nothing

@@ -2,8 +2,8 @@
 // and for the demo: etcd, kube-apiserver with TLS, RBAC and the Node authorizer,
 // kube-controller-manager and kube-scheduler with their own identities, and
 // nodes whose kubelet is played by kwok. There are no containers and no
-// privileges involved; nothing listens on anything but the loopback address.
-// It runs on Linux.
+// privileges involved, unless StartKubelet is called; nothing listens on anything
+// but the loopback address. It runs on Linux.
 //
 // Two clusters of which one overflows into the other:
 //
@@ -54,6 +54,14 @@
 // deleted. One that is not restarted for ever (restartPolicy Never or OnFailure)
 // succeeds after a second, or after the time its annotation
 // playground.spillway.io/run-for says ("90s").
+//
+// A node with a real kubelet, and containerd below it, on a machine of its own
+// (package machine), which takes root:
+//
+//	kubelet, err := playground.StartKubelet(ctx, playground.KubeletOptions{
+//		Name: "metal", Cluster: clusters[1], Binaries: containers, Cgroup: cgroup,
+//		Address: machine.Address, PodCIDR: "10.245.0.0/24",
+//		Images: []images.Image{images.App("app:1"), images.App("app:2")}})
 //
 // Everything a cluster writes is below Options.Dir, its processes' logs in
 // logs/. No process outlives the one that started it, even if that is killed.

@@ -1,0 +1,179 @@
+package containers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/spillway-io/spillway/e2e/binaries"
+	"github.com/spillway-io/spillway/e2e/images"
+	"github.com/spillway-io/spillway/e2e/machine"
+	"github.com/spillway-io/spillway/e2e/playground"
+)
+
+const (
+	startTimeout = 90 * time.Second
+	storyTimeout = 2 * time.Minute
+
+	// realNode is the downstream cluster's node, virtualNode the upstream one
+	// that stands for the cluster.
+	realNode    = "metal"
+	virtualNode = "east"
+)
+
+// spillwayVariable tells the process inside the machine where the one outside has
+// built spillway: the link alone takes two seconds.
+const spillwayVariable = "SPILLWAY_BINARY"
+
+// stage is what the stories share.
+type stage struct {
+	upstream, downstream *playground.Cluster
+	kubelet              *playground.Kubelet
+	node                 *playground.VirtualNode
+}
+
+// shared is set by TestMain and only read afterwards.
+var shared stage //nolint:gochecknoglobals // TestMain has no other way to hand the clusters to the tests.
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if machine.Outside() {
+		// Inside there is no network: what may have to be fetched is fetched here.
+		if _, err := binaries.Components(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
+			return fail("build the playground", err)
+		}
+		spillway, err := binaries.Spillway(context.Background(), binaries.Options{Out: os.Stderr})
+		if err := errors.Join(err, os.Setenv(spillwayVariable, spillway)); err != nil {
+			return fail("build spillway", err)
+		}
+		if os.Geteuid() == 0 {
+			if _, err := binaries.Containers(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
+				return leaveOut(err)
+			}
+		}
+	}
+	code, err := machine.Run(func() int { return runOnStage(m) })
+	switch {
+	case errors.Is(err, machine.ErrUnavailable):
+		return leaveOut(err)
+	case err != nil:
+		return fail("run the stories on a machine of their own", err)
+	default:
+		return code
+	}
+}
+
+// leaveOut tells that no story was told, where it cannot be overlooked: `go test`
+// keeps what a package that does not fail prints to itself.
+func leaveOut(reason error) int {
+	note := fmt.Sprintf("e2e/containers: no story about real containers was told here.\n%v\n", reason)
+	_, _ = fmt.Fprint(os.Stderr, note)
+	root, err := binaries.Root()
+	if err != nil {
+		return fail("leave a note", err)
+	}
+	dir := filepath.Join(root, ".cache", "left-out")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "containers"), []byte(note), 0o600)); err != nil {
+		return fail("leave a note", err)
+	}
+	return 0
+}
+
+func fail(what string, err error) int {
+	_, _ = fmt.Fprintf(os.Stderr, "cannot %s: %v\n", what, err)
+	return 1
+}
+
+func runOnStage(m *testing.M) int {
+	stop, err := shared.set()
+	if err == nil {
+		code := m.Run()
+		err = stop()
+		if code != 0 {
+			return code
+		}
+	}
+	if err != nil {
+		return fail("set or clear the stage", err)
+	}
+	return 0
+}
+
+// set starts everything. Only what says something when it does not end well is
+// stopped at the end, the rest ends with the machine.
+func (s *stage) set() (stop func() error, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	paths, err := binaries.Components(ctx, binaries.Options{})
+	if err != nil {
+		return nil, err
+	}
+	kwok := []playground.Component{playground.Kwok}
+	clusters, err := playground.StartAll(ctx,
+		playground.Options{Name: "upstream", Dir: machine.Dir(), Binaries: paths, Without: kwok},
+		playground.Options{Name: "downstream", Dir: machine.Dir(), Binaries: paths, Without: kwok},
+	)
+	if err != nil {
+		return nil, err
+	}
+	s.upstream, s.downstream = clusters[0], clusters[1]
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.kubelet, err = s.startKubelet(ctx)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.node, err = s.startSpillway(ctx)
+		return err
+	})
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		return errors.Join(s.node.Stop(ctx), s.kubelet.Stop(ctx))
+	}, group.Wait()
+}
+
+func (s *stage) startKubelet(ctx context.Context) (*playground.Kubelet, error) {
+	paths, err := binaries.Containers(ctx, binaries.Options{})
+	if err != nil {
+		return nil, err
+	}
+	cgroup, err := machine.MakeCgroup(realNode)
+	if err != nil {
+		return nil, err
+	}
+	return playground.StartKubelet(ctx, playground.KubeletOptions{
+		Name: realNode, Cluster: s.downstream, Binaries: paths,
+		Address: machine.Address, PodCIDR: "10.245.0.0/24", Cgroup: cgroup,
+		Labels: map[string]string{"disktype": "ssd"},
+		Images: []images.Image{
+			images.App("app:1"), images.App("app:2"),
+			images.App("agent:1"), images.App("agent:2"), images.App("agent:3"),
+		},
+	})
+}
+
+func (s *stage) startSpillway(ctx context.Context) (*playground.VirtualNode, error) {
+	spillway := os.Getenv(spillwayVariable)
+	webhook, err := playground.StartWebhook(ctx, playground.WebhookOptions{Binary: spillway, Upstream: s.upstream})
+	if err != nil {
+		return nil, err
+	}
+	if err := webhook.WaitPolicies(ctx); err != nil {
+		return nil, err
+	}
+	return playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
+		Binary: spillway, Name: virtualNode, Upstream: s.upstream, Downstream: s.downstream,
+		Labels: map[string]string{"clusterID": virtualNode},
+	})
+}

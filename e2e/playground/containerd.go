@@ -1,0 +1,146 @@
+package playground
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/spillway-io/spillway/e2e/binaries"
+	"github.com/spillway-io/spillway/e2e/images"
+)
+
+// pauseImage holds a pod's namespaces. containerd asks for it by this name.
+const pauseImage = "localhost/pause:1"
+
+// maxSocketPath is how long the path of a Unix socket may be, by the kernel.
+const maxSocketPath = 107
+
+//go:embed containerd.toml
+var containerdConfig string
+
+//go:embed bridge.conflist
+var bridgeConfig string
+
+// containerd is a running containerd for one kubelet, apart from any other on
+// the machine: with folders, a socket and a network of its own.
+type containerd struct {
+	*Process
+
+	ctr, socket string
+}
+
+// containerdFiles are what the two configurations above are filled with.
+type containerdFiles struct {
+	Dir, Socket, CNI, Runc, PauseImage string
+	// PodCIDR is the network of the pods, Bridge the device they hang on.
+	PodCIDR, Bridge string
+}
+
+// startContainerd starts containerd, waits until it answers and gives it its
+// images.
+func startContainerd(ctx context.Context, dir string, paths binaries.ContainerPaths, podCIDR, bridge string, all []images.Image) (*containerd, error) {
+	files := containerdFiles{
+		Dir: dir, Socket: filepath.Join(dir, "containerd.sock"), CNI: paths.CNI, Runc: paths.Runc,
+		PauseImage: pauseImage, PodCIDR: podCIDR, Bridge: bridge,
+	}
+	if len(files.Socket) > maxSocketPath-len(".ttrpc") {
+		return nil, fmt.Errorf("the path of containerd's socket is too long for the kernel, %d characters: %s", len(files.Socket), files.Socket)
+	}
+	config := filepath.Join(dir, "containerd.toml")
+	if err := errors.Join(
+		fill(config, containerdConfig, files),
+		fill(filepath.Join(dir, "cni.d", "10-bridge.conflist"), bridgeConfig, files),
+	); err != nil {
+		return nil, fmt.Errorf("cannot configure containerd: %w", err)
+	}
+	process, err := StartProcess("containerd", dir, paths.Containerd, "--config="+config, "--log-level=info")
+	if err != nil {
+		return nil, err
+	}
+	c := &containerd{Process: process, ctr: paths.Ctr, socket: files.Socket}
+	if err := c.waitReady(ctx); err != nil {
+		return nil, stopUnless(ctx, process, err)
+	}
+	return c, stopUnless(ctx, process, c.load(ctx, dir, paths.Busybox, all))
+}
+
+func (c *containerd) waitReady(ctx context.Context) error {
+	return eventuallyAlive(ctx, c.Process, "containerd answers", func(ctx context.Context) error {
+		var dialer net.Dialer
+		connection, err := dialer.DialContext(ctx, "unix", c.socket)
+		if err != nil {
+			return err
+		}
+		return connection.Close()
+	})
+}
+
+// load makes images and imports them, and waits until the half of containerd
+// that kubelets talk to, which is told in the background, knows them: a kubelet
+// would try to pull them otherwise.
+func (c *containerd) load(ctx context.Context, dir, busybox string, all []images.Image) error {
+	all = append([]images.Image{images.Pause(pauseImage)}, all...)
+	var archive bytes.Buffer
+	if err := images.Write(&archive, busybox, all...); err != nil {
+		return fmt.Errorf("cannot make images: %w", err)
+	}
+	path := filepath.Join(dir, "images.tar")
+	if err := os.WriteFile(path, archive.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("cannot write images: %w", err)
+	}
+	if _, err := c.ask(ctx, "images", "import", "--snapshotter=native", path); err != nil {
+		return err
+	}
+	return eventuallyAlive(ctx, c.Process, "containerd knows its images", func(ctx context.Context) error {
+		listed, err := c.ask(ctx, "images", "ls", "-q", `labels."io.cri-containerd.image"==managed`)
+		if err != nil {
+			return err
+		}
+		known := strings.Fields(listed)
+		for _, image := range all {
+			for _, tag := range image.Tags {
+				if !slices.ContainsFunc(known, func(name string) bool { return strings.HasSuffix("/"+name, "/"+tag) }) {
+					return fmt.Errorf("it does not know %s", tag)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// ask runs containerd's client on what kubelets see.
+func (c *containerd) ask(ctx context.Context, args ...string) (string, error) {
+	args = append([]string{"--address=" + c.socket, "--namespace=k8s.io"}, args...)
+	cmd := exec.CommandContext(ctx, c.ctr, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("ctr %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// fill writes a template, filled with values, to path.
+func fill(path, text string, values any) error {
+	parsed, err := template.New(filepath.Base(path)).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return err
+	}
+	var content bytes.Buffer
+	if err := parsed.Execute(&content, values); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content.Bytes(), 0o600)
+}
