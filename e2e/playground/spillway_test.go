@@ -102,7 +102,8 @@ func TestSpillway(t *testing.T) {
 		}
 	})
 	t.Run("they may do no more than they need", func(t *testing.T) {
-		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "create pods", "update pods", "patch deployments", "update workloadspreads", "delete namespaces")
+		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "create pods", "update pods", "patch deployments", "update workloadspreads", "delete namespaces",
+			"update sidecarsets", "create controllerrevisions", "get configmaps")
 		forbidden(ctx, t, upstream, "spillway-node-east", nodeGroup, "get secrets", "create pods", "list namespaces", "delete nodes")
 		forbidden(ctx, t, downstream, "spillway-node-east", nodeGroup, "get secrets", "patch nodes", "delete namespaces", "create deployments")
 	})

@@ -103,7 +103,11 @@ func (s *story) dryRuns(t *testing.T, manifest string) error {
 	if err := yaml.Unmarshal([]byte(manifest), object); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.kruise("workloadspreads").Apply(s.ctx, object.GetName(), object,
+	resource := s.kruise("workloadspreads")
+	if object.GetKind() == "SidecarSet" {
+		resource = s.kruiseAnywhere("sidecarsets")
+	}
+	_, err := resource.Apply(s.ctx, object.GetName(), object,
 		metav1.ApplyOptions{FieldManager: "user", Force: true, DryRun: []string{metav1.DryRunAll}})
 	return err
 }

@@ -29,6 +29,8 @@ type stage struct {
 	spillway             string
 	dir                  string
 	upstream, downstream *playground.Cluster
+	// webhook is the one of upstream, if there is only one.
+	webhook *playground.Webhook
 }
 
 // shared is set by TestMain and only read afterwards.
@@ -102,14 +104,14 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 	if err := s.upstream.InstallCRDs(ctx, playground.CloneSetCRD); err != nil {
 		return stop, err
 	}
-	webhook, err := playground.StartWebhook(ctx, playground.WebhookOptions{
+	s.webhook, err = playground.StartWebhook(ctx, playground.WebhookOptions{
 		Binary: s.spillway, Upstream: s.upstream, ExtraArgs: []string{"--unschedulable-backoff=" + backoff.String()},
 	})
 	if err != nil {
 		return stop, err
 	}
-	stops = append(stops, within(webhook.Stop))
-	if err := webhook.WaitPolicies(ctx); err != nil {
+	stops = append(stops, within(s.webhook.Stop))
+	if err := s.webhook.WaitPolicies(ctx); err != nil {
 		return stop, err
 	}
 	if err := s.waitForDefaults(ctx); err != nil {

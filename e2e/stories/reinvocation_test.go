@@ -23,7 +23,7 @@ import (
 // holds what the author wrote, and the sidecar reaches the downstream cluster.
 func TestAnotherWebhookAfterOurs(t *testing.T) {
 	s := tell(t, nil)
-	s.registersAfterOurs(addsSidecarAndSelector(t))
+	s.registersAfterOurs(addsSidecarAndSelector, func(admitted *corev1.Pod) bool { return len(admitted.Spec.Containers) == 2 })
 
 	pod := newPod("web")
 	pod.Spec.NodeSelector = map[string]string{"clusterID": "east", "disktype": "ssd"}
@@ -46,9 +46,17 @@ func TestAnotherWebhookAfterOurs(t *testing.T) {
 	}
 }
 
-// addsSidecarAndSelector is a webhook that changes every pod that it has not
-// changed yet.
-func addsSidecarAndSelector(t *testing.T) *httptest.Server {
+// addsSidecarAndSelector changes every pod that it has not changed yet.
+func addsSidecarAndSelector(pod *corev1.Pod) (patch string) {
+	if len(pod.Spec.Containers) != 1 {
+		return ""
+	}
+	return `[{"op":"add","path":"/spec/containers/1","value":{"name":"sidecar","image":"sidecar:1"}},` +
+		`{"op":"add","path":"/spec/nodeSelector/added","value":"later"}]`
+}
+
+// anotherWebhook serves a webhook that changes pods; no patch is no change.
+func anotherWebhook(t *testing.T, change func(*corev1.Pod) (patch string)) *httptest.Server {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review admissionv1.AdmissionReview
 		var pod corev1.Pod
@@ -61,11 +69,10 @@ func addsSidecarAndSelector(t *testing.T) *httptest.Server {
 			return
 		}
 		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true}
-		if len(pod.Spec.Containers) == 1 {
+		if patch := change(&pod); patch != "" {
 			patchType := admissionv1.PatchTypeJSONPatch
 			review.Response.PatchType = &patchType
-			review.Response.Patch = []byte(`[{"op":"add","path":"/spec/containers/1","value":{"name":"sidecar","image":"sidecar:1"}},` +
-				`{"op":"add","path":"/spec/nodeSelector/added","value":"later"}]`)
+			review.Response.Patch = []byte(patch)
 		}
 		review.Request = nil
 		w.Header().Set("Content-Type", "application/json")
@@ -78,9 +85,10 @@ func addsSidecarAndSelector(t *testing.T) *httptest.Server {
 }
 
 // registersAfterOurs registers a webhook for the story's namespace under a name
-// that comes after Spillway's.
-func (s *story) registersAfterOurs(server *httptest.Server) {
+// that comes after Spillway's, and waits until a pod shows that it has been asked.
+func (s *story) registersAfterOurs(change func(*corev1.Pod) (patch string), asked func(admitted *corev1.Pod) bool) {
 	s.Helper()
+	server := anotherWebhook(s.T, change)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	none, ifNeeded := admissionregistrationv1.SideEffectClassNone, admissionregistrationv1.IfNeededReinvocationPolicy
 	config := &admissionregistrationv1.MutatingWebhookConfiguration{
@@ -106,7 +114,7 @@ func (s *story) registersAfterOurs(server *httptest.Server) {
 		if err != nil {
 			return err
 		}
-		if len(admitted.Spec.Containers) != 2 {
+		if !asked(admitted) {
 			return errors.New("not yet")
 		}
 		return nil

@@ -29,7 +29,12 @@ spec:
 
 // events returns those of a kind of object with a reason, in words.
 func (s *story) events(kind, reason string) (all []string, err error) {
-	text, _, err := s.upstream.Kubectl(s.ctx, "", "get", "events", "-n", s.namespace,
+	return s.eventsIn(s.namespace, kind, reason)
+}
+
+// eventsIn does so in any namespace; events of objects without one are in default.
+func (s *story) eventsIn(namespace, kind, reason string) (all []string, err error) {
+	text, _, err := s.upstream.Kubectl(s.ctx, "", "get", "events", "-n", namespace,
 		fmt.Sprintf("--field-selector=reason=%s,involvedObject.kind=%s", reason, kind),
 		`-o=jsonpath={range .items[*]}{.message}{"\n"}{end}`)
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' }), err

@@ -107,8 +107,15 @@ func (s *story) createsOwned(owner metav1.OwnerReference, name string, flags ...
 	s.Helper()
 	pod := newPod(name)
 	pod.OwnerReferences = []metav1.OwnerReference{owner}
+	return s.creates(pod, flags...)
+}
+
+// creates creates a pod with kubectl, and returns what became of it and what
+// kubectl said on stderr.
+func (s *story) creates(pod *corev1.Pod, flags ...string) (created *corev1.Pod, warnings string) {
+	s.Helper()
 	text, warnings, err := s.upstream.Kubectl(s.ctx, manifest(s.T, pod), append([]string{"create", "-n", s.namespace, "-f", "-", "-o", "json"}, flags...)...)
-	s.must("create pod "+name, err)
+	s.must("create pod "+pod.Name, err)
 	created = &corev1.Pod{}
 	s.must("read what kubectl printed", json.Unmarshal([]byte(text), created))
 	return created, warnings

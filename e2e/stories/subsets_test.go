@@ -86,11 +86,17 @@ func (s *story) workloadSpread() (ws workloadSpread, err error) {
 // kruise is a client for OpenKruise's kinds in the story's namespace.
 func (s *story) kruise(resource string) dynamic.ResourceInterface {
 	s.Helper()
+	return s.kruiseAnywhere(resource).Namespace(s.namespace)
+}
+
+// kruiseAnywhere is one for kinds that are in no namespace.
+func (s *story) kruiseAnywhere(resource string) dynamic.NamespaceableResourceInterface {
+	s.Helper()
 	config := s.upstream.AdminConfig()
 	config.WarningHandler = rest.NoWarnings{} // those that a story is about are read from kubectl
 	client, err := dynamic.NewForConfig(config)
 	s.must("make a client", err)
-	return client.Resource(schema.GroupVersionResource{Group: "apps.kruise.io", Version: "v1alpha1", Resource: resource}).Namespace(s.namespace)
+	return client.Resource(schema.GroupVersionResource{Group: "apps.kruise.io", Version: "v1alpha1", Resource: resource})
 }
 
 // subsetOf is the subset that a pod's annotation names, empty if none.
