@@ -74,8 +74,8 @@ func (d *demo) applyWorkloads(ctx context.Context) error {
 		return err
 	}
 	for _, w := range workloads {
-		if w.spread != "" {
-			if err := d.applySpread(ctx, w); err != nil {
+		for _, p := range w.policies {
+			if err := d.applyPolicy(ctx, p); err != nil {
 				return err
 			}
 		}
@@ -87,14 +87,15 @@ func (d *demo) applyWorkloads(ctx context.Context) error {
 	return nil
 }
 
-// applySpread waits until the WorkloadSpread is known, as pods that are created
-// before it is are none of its business.
-func (d *demo) applySpread(ctx context.Context, w workload) error {
-	d.say("   kubectl apply -f %s\n", w.spread)
-	if err := d.kubectl(ctx, w.spreading, "apply", "-f", "-"); err != nil {
+// applyPolicy waits until the policy is known, as pods that are created before it
+// is are none of its business.
+func (d *demo) applyPolicy(ctx context.Context, p policy) error {
+	d.say("   kubectl apply -f %s\n", p.file)
+	if err := d.kubectl(ctx, p.manifest, "apply", "-f", "-"); err != nil {
 		return err
 	}
-	return d.kubectl(ctx, "", "wait", "workloadspread/"+w.deployment.Name, "--for=jsonpath={.status.observedGeneration}=1", "--timeout=30s")
+	_, _, err := d.upstream.Kubectl(ctx, p.manifest, "wait", "-f", "-", "--for=jsonpath={.status.observedGeneration}=1", "--timeout=30s")
+	return err
 }
 
 func (d *demo) kubectl(ctx context.Context, stdin string, args ...string) error {
@@ -140,6 +141,7 @@ Both clusters stay until Ctrl-C. To look around, in another terminal:
   up   scale deployment quorum --replicas=5     # five machines take them; a sixth member would stay Pending
   up   scale deployment shop --replicas=9       # four more on %[3]s, and the two stay at home
   up   get workloadspreads                      # how many where; describe it: why
+  up   get sidecarsets                          # who got a log agent: the shop's pods on %[3]s
   up   describe node %[3]s
 
 The logs are in %[4]s: upstream/logs, upstream/webhook, upstream/%[3]s, downstream/logs.

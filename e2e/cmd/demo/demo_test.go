@@ -25,6 +25,9 @@ func TestDemo(t *testing.T) {
 	if n := strings.Count(out.String(), " holds"); n != 20 {
 		t.Errorf("%d pods of 20 were found where they may be", n)
 	}
+	if n := strings.Count(out.String(), ", with log-agent"); n != 3 {
+		t.Errorf("%d pods of 3 were found with a log agent", n)
+	}
 	if t.Failed() {
 		t.Log(out.String())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -152,7 +153,30 @@ func (d *demo) judge(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %s", v.pair.name(), v.sentence))
 		}
 	}
-	return errors.Join(append(errs, countAtHome(pairs)...)...)
+	errs = append(errs, countAtHome(pairs)...)
+	return errors.Join(append(errs, missingAgents(pairs)...)...)
+}
+
+// missingAgents finds pods that have no agent although they left, or have one
+// although they are at home. Downstream they must have what they have upstream.
+func missingAgents(pairs []pair) []error {
+	var errs []error
+	for _, p := range pairs {
+		if p.workload.agent == "" {
+			continue
+		}
+		if has(p.upstream, p.workload.agent) == p.isAtHome() {
+			errs = append(errs, fmt.Errorf("%s: it is on %s, and whether it has the container %s: %t", p.name(), p.upstream.Spec.NodeName, p.workload.agent, p.isAtHome()))
+		}
+		if p.downstream != nil && !has(p.downstream, p.workload.agent) {
+			errs = append(errs, fmt.Errorf("%s: downstream it has no container %s", p.name(), p.workload.agent))
+		}
+	}
+	return errs
+}
+
+func has(pod *corev1.Pod, container string) bool {
+	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == container })
 }
 
 // countAtHome finds workloads of which more or fewer pods are at home than their

@@ -87,7 +87,7 @@ func (d *demo) perform(ctx context.Context) error {
 		{"Start two clusters: upstream with 2 nodes of its own, downstream with 6 nodes in 3 zones", d.startClusters, 2 * time.Minute},
 		{"Start the webhook upstream", d.startWebhook, time.Minute},
 		{"Start virtual node " + virtualNode + " upstream: it stands for the downstream cluster", d.startVirtualNode, time.Minute},
-		{"Apply five workloads upstream, as anybody would", d.applyWorkloads, time.Minute},
+		{"Apply six workloads upstream, as anybody would", d.applyWorkloads, time.Minute},
 		{"Wait until every pod is Running in both clusters", d.waitRunning, 3 * time.Minute},
 		{"Compare where the pods run with what their authors asked for", d.judge, time.Minute},
 	}

@@ -22,10 +22,12 @@ const virtualNode = "spillway-east"
 type chapter struct {
 	asks string
 	file string
-	// spread is the file of its WorkloadSpread, if it has one, by which atHome of
-	// its pods stay on our own machines.
-	spread string
-	atHome int
+	// policyFiles are its WorkloadSpread and SidecarSet, if it has them:
+	// atHome of its pods stay on our own machines, and the others get the container
+	// agent.
+	policyFiles []string
+	atHome      int
+	agent       string
 }
 
 func story() []chapter {
@@ -35,7 +37,10 @@ func story() []chapter {
 		{asks: "no two members on one machine", file: "quorum.yaml"},
 		{asks: "even over all zones", file: "front.yaml"},
 		{asks: "dedicated=batch, and tolerates its taint", file: "batch.yaml"},
-		{asks: "two at home, the rest wherever there is room", file: "shop.yaml", spread: "shop-spread.yaml", atHome: 2},
+		{
+			asks: "two at home, the rest wherever there is room", file: "shop.yaml",
+			policyFiles: []string{"shop-spread.yaml", "shop-sidecars.yaml"}, atHome: 2, agent: "log-agent",
+		},
 	}
 }
 
@@ -74,8 +79,13 @@ type workload struct {
 	chapter
 
 	manifest   string
-	spreading  string
+	policies   []policy
 	deployment *appsv1.Deployment
+}
+
+// policy is a policy object read from its file.
+type policy struct {
+	file, manifest string
 }
 
 func readStory() ([]workload, error) {
@@ -90,12 +100,12 @@ func readStory() ([]workload, error) {
 			return nil, fmt.Errorf("cannot read %s: %w", c.file, err)
 		}
 		w := workload{chapter: c, manifest: string(content), deployment: deployment}
-		if c.spread != "" {
-			spreading, err := workloads.ReadFile("workloads/" + c.spread)
+		for _, file := range c.policyFiles {
+			content, err := workloads.ReadFile("workloads/" + file)
 			if err != nil {
-				return nil, fmt.Errorf("cannot read a WorkloadSpread: %w", err)
+				return nil, fmt.Errorf("cannot read a policy: %w", err)
 			}
-			w.spreading = string(spreading)
+			w.policies = append(w.policies, policy{file: file, manifest: string(content)})
 		}
 		all = append(all, w)
 	}

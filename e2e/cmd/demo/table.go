@@ -36,6 +36,9 @@ func judgeAll(pairs []pair, nodes []*corev1.Node) []verdict {
 	}
 	for i := range verdicts {
 		verdicts[i].holds, verdicts[i].sentence = judgeOne(verdicts[i], placed, nodes)
+		if agent := verdicts[i].pair.workload.agent; agent != "" && has(verdicts[i].pair.upstream, agent) {
+			verdicts[i].sentence += ", with " + agent
+		}
 	}
 	return verdicts
 }
