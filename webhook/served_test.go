@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,21 +13,27 @@ import (
 // what is not.
 func TestWhenServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		type answer struct {
+			served bool
+			err    error
+		}
 		var (
-			served, filled bool
-			cannotTell     = errors.New("connection refused")
-			fill           = make(chan struct{})
+			answers atomic.Pointer[answer]
+			filled  atomic.Bool
+			fill    = make(chan struct{})
 		)
-		err := cannotTell
+		cannotTell := &answer{err: errors.New("connection refused")}
+		answers.Store(cannotTell)
 		wait := &whenServed{resource: "sidecarsets", served: func(_ context.Context, resource string) (bool, error) {
 			if resource != "sidecarsets" {
 				t.Errorf("asked for %q", resource)
 			}
-			return served, err
+			now := answers.Load()
+			return now.served, now.err
 		}}
 		wait.begin = func(context.Context) error {
 			<-fill
-			filled = true
+			filled.Store(true)
 			return nil
 		}
 		done := make(chan error, 1)
@@ -40,16 +47,16 @@ func TestWhenServed(t *testing.T) {
 			}
 		}
 		ready("nobody can tell", false)
-		err = nil
+		answers.Store(&answer{})
 		ready("the cluster has no such kind", true)
-		err = cannotTell
+		answers.Store(cannotTell)
 		ready("nobody can tell for a moment", true)
-		served, err = true, nil
+		answers.Store(&answer{served: true})
 		ready("caches are being filled; there were no objects a moment ago", true)
 		close(fill)
 		ready("caches are filled", true)
-		if err := <-done; err != nil || !filled {
-			t.Errorf("ended with %v, caches filled: %t", err, filled)
+		if err := <-done; err != nil || !filled.Load() {
+			t.Errorf("ended with %v, caches filled: %t", err, filled.Load())
 		}
 	})
 }
