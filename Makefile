@@ -45,10 +45,11 @@ test: ## All tests: unit, goldens, random laws, and stories on real control plan
 	@hack/left-out
 
 # The command's scripts start it a hundred times, which takes half a second each
-# with the race detector; it does one thing after the other.
+# with the race detector; it does one thing after the other. GORACE: each package's
+# tests would sleep for a second when they are done.
 .PHONY: test-unit
 test-unit: c-compiler
-	go test -race -shuffle=on $$(go list ./... | grep -v '/cmd/spillway$$')
+	GORACE=atexit_sleep_ms=1 go test -race -shuffle=on $$(go list ./... | grep -v '/cmd/spillway$$')
 	go test -shuffle=on ./cmd/spillway
 
 # Without the race detector, which makes it six times slower: the run above has

@@ -54,10 +54,10 @@ func (p sidecarPool) pick(d dice) (sets []*sidecar.Set) {
 	return sets
 }
 
-// law is one of the laws for pods that SidecarSets are about, for every fourth pod
+// law is one of the laws for pods that SidecarSets are about, for every eighth pod
 // another one: all of them for all pods would take too long.
 func (p sidecarPool) law(d dice, pod *corev1.Pod) error {
-	if d.IntN(4) > 0 {
+	if d.IntN(8) > 0 {
 		return nil
 	}
 	d.furnish(pod)

@@ -246,3 +246,13 @@ func (d dice) downstreamNode() *corev1.Node {
 	}
 	return node
 }
+
+// forEveryOther tries a law that takes long for half of the pods.
+func forEveryOther(law func(dice, *corev1.Pod) error) func(dice, *corev1.Pod) error {
+	return func(d dice, pod *corev1.Pod) error {
+		if d.oneIn(2) {
+			return nil
+		}
+		return law(d, pod)
+	}
+}
