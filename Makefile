@@ -65,10 +65,11 @@ test-laws:
 playground:
 	cd e2e && go build ./... && go run ./cmd/build
 
+# The stories take longest, so they begin first.
 .PHONY: e2e
 e2e: ## Stories on real control planes only; RUN=regexp chooses, and tells more
 	@rm -rf .cache/left-out
-	cd e2e && go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./...
+	cd e2e && go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./stories ./...
 	@hack/left-out
 
 .PHONY: lint

@@ -112,7 +112,8 @@ func (c *Cluster) Kubectl(ctx context.Context, stdin string, args ...string) (st
 	cmd := exec.CommandContext(ctx, c.binaries.Kubectl, append([]string{"--kubeconfig=" + c.AdminKubeconfig()}, args...)...)
 	cmd.Env = append(os.Environ(),
 		"HOME="+c.dir, // whose preferences must not matter here
-		"KUBECACHEDIR="+filepath.Join(c.dir, "kubectl-cache"))
+		"KUBECACHEDIR="+filepath.Join(c.dir, "kubectl-cache"),
+		"GOGC=off") // it ends before it has used much
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

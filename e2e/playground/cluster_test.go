@@ -31,10 +31,13 @@ spec:
       - {name: app, image: example.com/app}
 `
 
+// TestTwoClusters tells on one pair of clusters whatever needs no fresh ones: a
+// control plane costs four seconds of a processor.
 func TestTwoClusters(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	upstream, downstream := options(t, "upstream"), options(t, "downstream")
-	upstream.Nodes = []*corev1.Node{FakeNode("own-1"), FakeNode("own-2")}
+	upstream.Nodes = []*corev1.Node{FakeNode("own-1", reserved()), FakeNode("own-2", reserved())}
 	downstream.Nodes = []*corev1.Node{
 		FakeNode("ssd", Zone("a"), Label("disktype", "ssd")),
 		FakeNode("ssd-dedicated", Zone("b"), Label("disktype", "ssd"), Taint("dedicated", "batch", corev1.TaintEffectNoSchedule)),
@@ -46,8 +49,13 @@ func TestTwoClusters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // once more, for what fails below
+		if err := StopAll(context.WithoutCancel(ctx), clusters...); err != nil {
+			t.Errorf("cannot stop the clusters: %v", err)
+		}
+	})
 	t.Logf("both clusters started in %s", time.Since(started).Round(10*time.Millisecond))
-	processes := alive(t, clusters...)
+	alive(t, clusters...)
 
 	t.Run("pods run where their constraints allow", func(t *testing.T) {
 		if err := clusters[1].Apply(ctx, pickyDeployment); err != nil {
@@ -64,7 +72,15 @@ func TestTwoClusters(t *testing.T) {
 			t.Errorf("upstream has %d pods, want none", len(pods.Items))
 		}
 	})
+	t.Run("used at the same time", func(t *testing.T) {
+		t.Run("Spillway", inParallel(func(t *testing.T) { testSpillway(t, clusters[0], clusters[1]) }))
+		t.Run("stages", inParallel(func(t *testing.T) { testStages(t, clusters[1]) }))
+		t.Run("the CRD of SidecarSet", inParallel(func(t *testing.T) { testSidecarSetCRD(t, clusters[1]) }))
+		t.Run("a user may do nothing", inParallel(func(t *testing.T) { testUserMayDoNothing(t, clusters[1]) }))
+	})
+	t.Run("restarts", func(t *testing.T) { testRestarts(t, clusters[1], "ssd") })
 
+	processes := alive(t, clusters...)
 	stopped := time.Now()
 	if err := StopAll(ctx, clusters...); err != nil {
 		t.Errorf("cannot stop the clusters: %v", err)
@@ -77,15 +93,24 @@ func TestTwoClusters(t *testing.T) {
 	}
 }
 
-func TestRestarts(t *testing.T) {
-	ctx := deadline(t)
-	o := options(t, "restarts")
-	o.Nodes = []*corev1.Node{FakeNode("only", Label("disktype", "ssd"))}
-	c := start(ctx, t, o)
-	if err := c.Apply(ctx, pickyDeployment); err != nil {
-		t.Fatal(err)
+// reserved keeps pods off the upstream cluster's own nodes: those that may leave
+// the cluster do.
+func reserved() NodeOption {
+	return Taint("example.com/reserved", "true", corev1.TaintEffectNoSchedule)
+}
+
+func inParallel(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Parallel()
+		test(t)
 	}
-	waitRunningOn(ctx, t, c, "default", 3, "only")
+}
+
+// testRestarts kills every process of a cluster that runs the picky Deployment on
+// node.
+func testRestarts(t *testing.T, c *Cluster, node string) {
+	ctx := deadline(t)
+	waitRunningOn(ctx, t, c, "default", 3, node)
 
 	for _, p := range []*Process{c.APIServer, c.Etcd, c.ControllerManager, c.Scheduler, c.Kwok} {
 		t.Run(p.Name()+" killed", func(t *testing.T) {
@@ -104,22 +129,23 @@ func TestRestarts(t *testing.T) {
 			if p.PID() == before {
 				t.Errorf("the pid is still %d", before)
 			}
-			waitRunningOn(ctx, t, c, "default", 3, "only")
+			waitRunningOn(ctx, t, c, "default", 3, node)
 		})
 	}
 	t.Run("the cluster still works", func(t *testing.T) {
 		if _, _, err := c.Kubectl(ctx, "", "scale", "deployment/picky", "--replicas=5"); err != nil {
 			t.Fatal(err)
 		}
-		waitRunningOn(ctx, t, c, "default", 5, "only")
+		waitRunningOn(ctx, t, c, "default", 5, node)
 		if _, _, err := c.Kubectl(ctx, "", "delete", "deployment/picky"); err != nil {
 			t.Fatal(err)
 		}
-		waitRunningOn(ctx, t, c, "default", 0, "only")
+		waitRunningOn(ctx, t, c, "default", 0, node)
 	})
 }
 
 func TestWithout(t *testing.T) {
+	t.Parallel()
 	ctx := deadline(t)
 	o := options(t, "bare")
 	o.Without = []Component{ControllerManager, Scheduler, Kwok}
@@ -130,11 +156,8 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-func TestUserMayDoNothing(t *testing.T) {
+func testUserMayDoNothing(t *testing.T, c *Cluster) {
 	ctx := deadline(t)
-	o := options(t, "users")
-	o.Without = []Component{Scheduler, Kwok}
-	c := start(ctx, t, o)
 	kubeconfig, err := c.Kubeconfig("alice", "developers")
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +172,7 @@ func TestUserMayDoNothing(t *testing.T) {
 }
 
 func TestStartGivesUp(t *testing.T) {
+	t.Parallel()
 	o := options(t, "hopeless")
 	o.ExtraArgs = map[Component][]string{APIServer: {"--no-such-flag"}}
 	c, err := Start(deadline(t), o)

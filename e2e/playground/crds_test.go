@@ -19,13 +19,11 @@ spec:
   - {name: log, emptyDir: {}, fromTheFuture: [1]}
 `
 
-// TestSidecarSetCRD: the API server keeps what it does not know of containers and
-// volumes, so that Spillway sees it and refuses it, and nothing else.
-func TestSidecarSetCRD(t *testing.T) {
+// testSidecarSetCRD: the API server keeps what it does not know of containers and
+// volumes, so that Spillway sees it and refuses it, and nothing else. c must not
+// ask Spillway, which does refuse it.
+func testSidecarSetCRD(t *testing.T, c *Cluster) {
 	ctx := deadline(t)
-	o := options(t, "crds")
-	o.Without = []Component{ControllerManager, Scheduler, Kwok}
-	c := start(ctx, t, o)
 	crds, err := shippedCRDs()
 	if err != nil {
 		t.Fatal(err)

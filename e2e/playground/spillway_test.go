@@ -8,30 +8,17 @@ import (
 	"os"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 )
 
-func TestSpillway(t *testing.T) {
+func testSpillway(t *testing.T, upstream, downstream *Cluster) {
 	ctx := deadline(t)
 	binary, err := binaries.Spillway(ctx, binaries.Options{Out: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, down := options(t, "upstream"), options(t, "downstream")
-	down.Nodes = []*corev1.Node{FakeNode("ssd", Label("disktype", "ssd")), FakeNode("hdd")}
-	clusters, err := StartAll(ctx, up, down)
-	if err != nil {
-		t.Fatal(err)
-	}
-	upstream, downstream := clusters[0], clusters[1]
-	t.Cleanup(func() {
-		if err := StopAll(context.WithoutCancel(ctx), clusters...); err != nil {
-			t.Error(err)
-		}
-	})
 	balancer, err := StartBalancer(ctx, upstream)
 	if err != nil {
 		t.Fatal(err)

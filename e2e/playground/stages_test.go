@@ -12,12 +12,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// TestStages: kwok does for pods what stories about sidecars need of a kubelet.
-func TestStages(t *testing.T) {
+// stagesNamespace is where the pods of testStages are.
+const stagesNamespace = "stages"
+
+// testStages: kwok does for pods what stories about sidecars need of a kubelet.
+func testStages(t *testing.T, c *Cluster) {
 	ctx := deadline(t)
-	o := options(t, "stages")
-	o.Nodes = []*corev1.Node{FakeNode("only")}
-	c := start(ctx, t, o)
+	if err := c.CreateNamespace(ctx, stagesNamespace, nil); err != nil {
+		t.Fatal(err)
+	}
 
 	t.Run("a changed image starts its container again and no other", func(t *testing.T) {
 		createPod(ctx, t, c, "follows", corev1.RestartPolicyAlways)
@@ -88,14 +91,14 @@ func createPod(ctx context.Context, t *testing.T, c *Cluster, name string, resta
 		Containers: []corev1.Container{{Name: "app", Image: "app:1"}, {Name: "agent", Image: "agent:1"}},
 	}
 	pod.Spec.Containers = pod.Spec.Containers[:len(pod.Spec.Containers)-len(without)]
-	if _, err := c.Client().CoreV1().Pods("default").Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+	if _, err := c.Client().CoreV1().Pods(stagesNamespace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func patchPod(ctx context.Context, t *testing.T, c *Cluster, name, patch string) {
 	t.Helper()
-	_, err := c.Client().CoreV1().Pods("default").Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	_, err := c.Client().CoreV1().Pods(stagesNamespace).Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,7 @@ func patchPod(ctx context.Context, t *testing.T, c *Cluster, name, patch string)
 func podWhen(ctx context.Context, t *testing.T, c *Cluster, name string, check func(*corev1.Pod) error) (pod *corev1.Pod) {
 	t.Helper()
 	err := Eventually(ctx, "pod "+name+" is as it should be", func(ctx context.Context) (err error) {
-		if pod, err = c.Client().CoreV1().Pods("default").Get(ctx, name, metav1.GetOptions{}); err != nil {
+		if pod, err = c.Client().CoreV1().Pods(stagesNamespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
 			return err
 		}
 		if pod.Status.ObservedGeneration != pod.Generation {
