@@ -5,12 +5,14 @@
 //	provider/capacity   what the downstream cluster can hold              pure
 //	provider/pods       makes the pods of both clusters equal             Plan is pure
 //	provider/node       keeps the Node object true
+//	provider/stream     logs, exec, attach and port-forward of one pod
+//	provider/auth       who may have them
 //
 // This package reads the options, opens both clusters with their caches, and
-// has a manager run the parts: caches and probes in every replica, everything
-// that writes in the one that holds the lease. When it ends it deletes nothing,
-// neither the Node nor pods: downstream they go on running, and the next process
-// takes them over.
+// has a manager run the parts: caches, probes and the kubelet API in every
+// replica, everything that writes in the one that holds the lease. When it ends
+// it deletes nothing, neither the Node nor pods: downstream they go on running,
+// and the next process takes them over.
 //
 // It refuses to serve two downstream clusters in one process, and to guess: a
 // missing or impossible option is an error that names the flag.

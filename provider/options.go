@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +39,16 @@ type Options struct {
 	// Workers is how many pods are worked on at a time; at least 1.
 	Workers int
 
+	// KubeletAddress is the host:port that serves the kubelet API over HTTPS; "0"
+	// turns it off. The Node names its port, with InternalIP, to API servers.
+	KubeletAddress string
+	// TLSCertFile and TLSKeyFile are the kubelet API's certificate and key, PEM,
+	// read again when they change. Without them one is made for InternalIP.
+	TLSCertFile, TLSKeyFile string
+	// ClientCAFile has the certificates, PEM, of those who certify clients of the
+	// kubelet API, read again when they change. Without it clients need tokens.
+	ClientCAFile string
+
 	// LeaderElect has all replicas but one wait, by a Lease named
 	// spillway-node-<Name>.
 	LeaderElect bool
@@ -65,10 +77,30 @@ func (o Options) Validate() error {
 	check(slices.Contains(o.RoutingKeys, api.NodeTypeLabel), "--routing-keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
 	address, err := netip.ParseAddr(o.InternalIP)
 	check(err == nil && address.Zone() == "", "--internal-ip %q: not an IP address without a zone", o.InternalIP)
+	_, err = kubeletPort(o.KubeletAddress)
+	check(err == nil, "--kubelet-address %q: %v", o.KubeletAddress, err)
+	check((o.TLSCertFile == "") == (o.TLSKeyFile == ""), "--tls-cert-file, --tls-private-key-file: one is of no use without the other")
 	check(o.Workers >= 1, "--pod-workers %d: at least 1 is needed", o.Workers)
 	check(!o.LeaderElect || o.LeaderElectNamespace != "", "--leader-elect-namespace: needed with --leader-elect")
 	check(o.Metrics != nil, "metrics: no registry")
 	return errors.Join(errs...)
+}
+
+// kubeletPort is the port in an address to listen at; 0 when it is turned off.
+func kubeletPort(address string) (int32, error) {
+	if address == "0" {
+		return 0, nil
+	}
+	_, digits, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, errors.New(`neither host:port nor "0"`)
+	}
+	// The Node has to name it before anything listens.
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || port == 0 {
+		return 0, errors.New("a port from 1 to 65535 is needed")
+	}
+	return int32(port), nil
 }
 
 // validateName refuses what the API would, and names that cannot be a label

@@ -48,6 +48,16 @@ func TestOptionsValidate(t *testing.T) {
 		"address-host": {func(o *provider.Options) { o.InternalIP = "east.example.com" }, []string{`--internal-ip "east.example.com": `}},
 		"address-none": {func(o *provider.Options) { o.InternalIP = "" }, []string{`--internal-ip "": `}},
 
+		"kubelet-off":       {func(o *provider.Options) { o.KubeletAddress = "0" }, nil},
+		"kubelet-somewhere": {func(o *provider.Options) { o.KubeletAddress = "[2001:db8::7]:10250" }, nil},
+		"kubelet-unset":     {func(o *provider.Options) { o.KubeletAddress = "" }, []string{`--kubelet-address "": neither host:port nor "0"`}},
+		"kubelet-no-port":   {func(o *provider.Options) { o.KubeletAddress = "192.0.2.7" }, []string{`--kubelet-address "192.0.2.7": neither`}},
+		"kubelet-any-port":  {func(o *provider.Options) { o.KubeletAddress = ":0" }, []string{`--kubelet-address ":0": a port from 1 to 65535 is needed`}},
+		"kubelet-big-port":  {func(o *provider.Options) { o.KubeletAddress = ":65536" }, []string{`--kubelet-address ":65536": a port from 1`}},
+		"certificate":       {func(o *provider.Options) { o.TLSCertFile, o.TLSKeyFile = "tls.crt", "tls.key" }, nil},
+		"certificate-only":  {func(o *provider.Options) { o.TLSCertFile = "tls.crt" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
+		"key-only":          {func(o *provider.Options) { o.TLSKeyFile = "tls.key" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
+
 		"no-workers":       {func(o *provider.Options) { o.Workers = 0 }, []string{"--pod-workers 0: "}},
 		"negative-workers": {func(o *provider.Options) { o.Workers = -1 }, []string{"--pod-workers -1: "}},
 		"lease-nowhere":    {func(o *provider.Options) { o.LeaderElectNamespace = "" }, []string{"--leader-elect-namespace: "}},
@@ -57,7 +67,7 @@ func TestOptionsValidate(t *testing.T) {
 		"everything-at-once": {
 			func(o *provider.Options) { *o = provider.Options{LeaderElect: true} },
 			[]string{
-				"--kubeconfig: ", "--downstream-kubeconfig: ", "--name: ", "--routing-keys: ", `--internal-ip "": `, "--pod-workers 0: ",
+				"--kubeconfig: ", "--downstream-kubeconfig: ", "--name: ", "--routing-keys: ", `--internal-ip "": `, `--kubelet-address "": `, "--pod-workers 0: ",
 				"--leader-elect-namespace: ", "metrics: ",
 			},
 		},
@@ -66,7 +76,7 @@ func TestOptionsValidate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			options := provider.Options{
 				Upstream: &rest.Config{}, Downstream: &rest.Config{}, Name: "east", RoutingKeys: stash.RoutingKeys{"type", "clusterID"},
-				InternalIP: "192.0.2.7", Workers: 1, LeaderElect: true, LeaderElectNamespace: "spillway-system", Metrics: prometheus.NewRegistry(),
+				InternalIP: "192.0.2.7", KubeletAddress: ":10250", Workers: 1, LeaderElect: true, LeaderElectNamespace: "spillway-system", Metrics: prometheus.NewRegistry(),
 			}
 			tc.change(&options)
 			var got []string

@@ -53,7 +53,11 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("cannot open the downstream cluster: %w", err)
 	}
-	spec := node.Spec{Name: opts.Name, Labels: opts.Labels, InternalIP: opts.InternalIP, Version: opts.Version}
+	port, err := kubeletPort(opts.KubeletAddress)
+	if err != nil {
+		return fmt.Errorf("cannot serve the kubelet API at %q: %w", opts.KubeletAddress, err)
+	}
+	spec := node.Spec{Name: opts.Name, Labels: opts.Labels, InternalIP: opts.InternalIP, KubeletPort: port, Version: opts.Version}
 	id := translate.Identity{Node: stash.VirtualNode{Name: opts.Name, Labels: spec.AllLabels(), RoutingKeys: opts.RoutingKeys}}
 	if id.UpstreamID, err = readUpstreamID(ctx, upstream); err != nil {
 		return err
@@ -75,6 +79,11 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	if err := runner.SetUp(mgr); err != nil {
 		return err
+	}
+	if port != 0 {
+		if err := addKubelet(mgr, below, upstream, opts, id); err != nil {
+			return err
+		}
 	}
 	if err := addChecks(ctx, mgr, below.GetCache()); err != nil {
 		return err

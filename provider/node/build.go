@@ -18,6 +18,8 @@ type Spec struct {
 	Labels map[string]string
 	// InternalIP is the node's only address besides its name.
 	InternalIP string
+	// KubeletPort is where the kubelet API answers at that address; 0: nowhere.
+	KubeletPort int32
 	// Version is Spillway's own version.
 	Version string
 }
@@ -78,6 +80,7 @@ func Build(spec Spec, state State) *corev1.Node {
 				{Type: corev1.NodeInternalIP, Address: spec.InternalIP},
 				{Type: corev1.NodeHostName, Address: spec.Name},
 			},
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: spec.KubeletPort}},
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion:  kubeletVersion(state.DownstreamVersion, spec.Version),
 				OperatingSystem: labels[corev1.LabelOSStable],

@@ -70,7 +70,7 @@ func TestBuildLabels(t *testing.T) {
 // TestBuild: what a scheduler, a kubectl and a cloud provider read of the Node.
 func TestBuild(t *testing.T) {
 	free := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}
-	got := Build(Spec{Name: "east", InternalIP: "192.0.2.7"}, State{Free: free})
+	got := Build(Spec{Name: "east", InternalIP: "192.0.2.7", KubeletPort: 10250}, State{Free: free})
 
 	if got.Name != "east" {
 		t.Errorf("name %q, want east", got.Name)
@@ -82,6 +82,9 @@ func TestBuild(t *testing.T) {
 	wantAddresses := []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.7"}, {Type: corev1.NodeHostName, Address: "east"}}
 	if diff := cmp.Diff(wantAddresses, got.Status.Addresses); diff != "" {
 		t.Errorf("addresses: -want +got:\n%s", diff)
+	}
+	if port := got.Status.DaemonEndpoints.KubeletEndpoint.Port; port != 10250 {
+		t.Errorf("API servers would look for the kubelet API at port %d, want 10250", port)
 	}
 	for name, list := range map[string]corev1.ResourceList{"capacity": got.Status.Capacity, "allocatable": got.Status.Allocatable} {
 		if diff := cmp.Diff(free, list); diff != "" {

@@ -1,0 +1,151 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/spillway-io/spillway/provider/auth"
+	"github.com/spillway-io/spillway/provider/stream"
+	"github.com/spillway-io/spillway/provider/translate"
+)
+
+const (
+	// headerTimeout is how long a client may take to say what it wants, and
+	// idleConnection how long it may say nothing between two requests.
+	headerTimeout  = 30 * time.Second
+	idleConnection = 90 * time.Second
+	// stopTimeout is how long requests that end by themselves may take when the
+	// process stops; streams end at once.
+	stopTimeout = 5 * time.Second
+)
+
+// kubelet serves the kubelet API of the virtual node.
+type kubelet struct {
+	address     string
+	downstream  cluster.Cluster
+	pods        stream.Pods
+	guard       *auth.Guard
+	certificate certificate
+}
+
+// certificate is what the server shows, and what keeps it current.
+type certificate struct {
+	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// watch runs until its context ends; nil when there is nothing to watch.
+	watch func(context.Context) error
+}
+
+// addKubelet has every replica serve the kubelet API. API servers find it by the
+// Node's only address, behind which may be any of them.
+func addKubelet(mgr manager.Manager, downstream cluster.Cluster, upstream kubernetes.Interface, opts Options, id translate.Identity) error {
+	guard, err := auth.New(upstream, opts.Name, opts.ClientCAFile)
+	if err != nil {
+		return fmt.Errorf("cannot serve the kubelet API: %w", err)
+	}
+	k := &kubelet{
+		address:    opts.KubeletAddress,
+		downstream: downstream,
+		pods:       stream.Pods{Upstream: mgr.GetClient(), Downstream: downstream.GetAPIReader(), Identity: id},
+		guard:      guard,
+	}
+	if k.certificate, err = newCertificate(mgr.GetLogger(), opts); err != nil {
+		return fmt.Errorf("cannot serve the kubelet API: %w", err)
+	}
+	if err := mgr.Add(onEveryReplica(k.run)); err != nil {
+		return fmt.Errorf("cannot schedule the kubelet API: %w", err)
+	}
+	return nil
+}
+
+func newCertificate(log logr.Logger, opts Options) (certificate, error) {
+	if opts.TLSCertFile != "" {
+		files, err := certwatcher.New(opts.TLSCertFile, opts.TLSKeyFile)
+		if err != nil {
+			return certificate{}, fmt.Errorf("cannot read the certificate: %w", err)
+		}
+		return certificate{get: files.GetCertificate, watch: files.Start}, nil
+	}
+	made, err := selfSigned(opts.Name, opts.InternalIP, time.Now())
+	if err != nil {
+		return certificate{}, err
+	}
+	log.Info("The kubelet API has a certificate that was made at start and that nobody has signed; give --tls-cert-file for one that API servers can verify",
+		"address", opts.InternalIP)
+	return certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }}, nil
+}
+
+// run serves until ctx ends, and then until nobody is being served.
+func (k *kubelet) run(ctx context.Context) error {
+	log := logf.FromContext(ctx).WithName("kubelet")
+	streams, err := stream.NewHandler(ctx, k.pods, k.downstream.GetConfig())
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           k.guard.Require(streams),
+		TLSConfig:         tlsConfig(k.certificate.get),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleConnection,
+		BaseContext:       func(net.Listener) context.Context { return logf.IntoContext(context.WithoutCancel(ctx), log) },
+		ErrorLog:          slog.NewLogLogger(logr.ToSlogHandler(log), slog.LevelDebug),
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", k.address)
+	if err != nil {
+		return fmt.Errorf("cannot serve the kubelet API: %w", err)
+	}
+	log.Info("Serving the kubelet API", "address", listener.Addr().String())
+
+	ctx, stop := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	parts.Go(func() { k.guard.Run(ctx) })
+	if k.certificate.watch != nil {
+		parts.Go(func() {
+			if err := k.certificate.watch(ctx); err != nil {
+				log.Error(err, "The certificate of the kubelet API is not watched any more")
+			}
+		})
+	}
+	stopped := make(chan error, 1)
+	parts.Go(func() {
+		<-ctx.Done()
+		stopped <- shutDown(context.WithoutCancel(ctx), server)
+	})
+	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cannot serve the kubelet API: %w", err)
+	}
+	err = <-stopped
+	streams.Wait()
+	return err
+}
+
+// tlsConfig asks for a client certificate and does not require it: others bring
+// tokens. The guard verifies it.
+func tlsConfig(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, ClientAuth: tls.RequestClientCert}
+}
+
+// shutDown lets requests under way end, and cuts off those that do not.
+func shutDown(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests to the kubelet API did not end in time: %w", err), server.Close())
+	}
+	return nil
+}
