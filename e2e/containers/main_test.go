@@ -174,6 +174,7 @@ func (s *stage) startSpillway(ctx context.Context) (*playground.VirtualNode, err
 	}
 	return playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
 		Binary: spillway, Name: virtualNode, Upstream: s.upstream, Downstream: s.downstream,
-		Labels: map[string]string{"clusterID": virtualNode},
+		Address: machine.Address,
+		Labels:  map[string]string{"clusterID": virtualNode},
 	})
 }

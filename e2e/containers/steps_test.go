@@ -28,6 +28,13 @@ type story struct {
 func tell(t *testing.T, in func(stage) *playground.Cluster) *story {
 	t.Helper()
 	t.Parallel()
+	return tellAlone(t, in)
+}
+
+// tellAlone begins a story beside which no other is told, for what can only be
+// counted in a process that does nothing else.
+func tellAlone(t *testing.T, in func(stage) *playground.Cluster) *story {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
 	t.Cleanup(cancel)
 	s := &story{T: t, stage: shared, ctx: ctx, namespace: strings.ToLower(t.Name())}

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -181,108 +178,6 @@ func (w *Webhook) WaitPolicies(ctx context.Context) error {
 			err = errors.New("the API server does not ask it yet")
 		}
 		return err
-	})
-}
-
-// VirtualNodeOptions describe a virtual node. All but Labels, PodWorkers,
-// Replica and ExtraArgs must be set.
-type VirtualNodeOptions struct {
-	// Binary is the path of spillway.
-	Binary string
-	// Name is the name of the Node object upstream.
-	Name string
-	// Upstream and Downstream are the clusters it connects.
-	Upstream, Downstream *Cluster
-	// Labels are put on the Node object beside the virtual node's own.
-	Labels map[string]string
-	// PodWorkers is how many pods are worked on at once; 0 leaves it to spillway.
-	PodWorkers int
-	// Replica tells several processes for one virtual node apart, of which one
-	// is elected to lead; empty if there is only one.
-	Replica string
-	// ExtraArgs are added to its arguments.
-	ExtraArgs []string
-}
-
-// VirtualNode is a running `spillway node`.
-type VirtualNode struct {
-	*Process
-	Endpoints
-
-	node     string
-	upstream *Cluster
-}
-
-// StartVirtualNode starts `spillway node` as users who may do what
-// roles/node-upstream.yaml and roles/node-downstream.yaml say, and waits until
-// its node takes pods.
-func StartVirtualNode(ctx context.Context, o VirtualNodeOptions) (*VirtualNode, error) {
-	v := &VirtualNode{node: o.Name, upstream: o.Upstream}
-	args, err := v.prepare(ctx, o)
-	if err != nil {
-		return nil, fmt.Errorf("cannot prepare virtual node %s: %w", o.Name, err)
-	}
-	process := strings.TrimSuffix(o.Name+"-"+o.Replica, "-")
-	if v.Process, err = StartProcess(process, filepath.Join(o.Upstream.dir, process), o.Binary, append(args, o.ExtraArgs...)...); err != nil {
-		return nil, err
-	}
-	return v, stopUnless(ctx, v.Process, v.WaitReady(ctx))
-}
-
-func (v *VirtualNode) prepare(ctx context.Context, o VirtualNodeOptions) ([]string, error) {
-	if err := v.take(&o.Upstream.reserved); err != nil {
-		return nil, err
-	}
-	if err := o.Upstream.Apply(ctx, nodeUpstreamRoles); err != nil {
-		return nil, err
-	}
-	if err := o.Downstream.Apply(ctx, nodeDownstreamRoles); err != nil {
-		return nil, err
-	}
-	upstream, err := o.Upstream.Kubeconfig("spillway-node-"+o.Name, nodeGroup)
-	if err != nil {
-		return nil, err
-	}
-	downstream, err := o.Downstream.Kubeconfig("spillway-node-"+o.Name, nodeGroup)
-	if err != nil {
-		return nil, err
-	}
-	args := []string{
-		"node",
-		"--name=" + o.Name,
-		"--kubeconfig=" + upstream,
-		"--downstream-kubeconfig=" + downstream,
-		"--internal-ip=127.0.0.1",
-		"--leader-elect=true",
-		"--leader-elect-namespace=" + spillwayNamespace,
-		"--health-address=" + v.health,
-		"--metrics-address=" + v.metrics,
-	}
-	if len(o.Labels) > 0 {
-		var labels []string
-		for _, key := range slices.Sorted(maps.Keys(o.Labels)) {
-			labels = append(labels, key+"="+o.Labels[key])
-		}
-		args = append(args, "--node-labels="+strings.Join(labels, ","))
-	}
-	if o.PodWorkers > 0 {
-		args = append(args, "--pod-workers="+strconv.Itoa(o.PodWorkers))
-	}
-	return args, nil
-}
-
-// WaitReady waits until the process says it is ready and pods can be scheduled
-// to its node.
-func (v *VirtualNode) WaitReady(ctx context.Context) error {
-	return eventuallyAlive(ctx, v.Process, "virtual node "+v.node+" takes pods", func(ctx context.Context) error {
-		if _, err := get(ctx, http.DefaultClient, v.Health+"/readyz"); err != nil {
-			return err
-		}
-		node, err := v.upstream.client.CoreV1().Nodes().Get(ctx, v.node, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		return schedulable(node)
 	})
 }
 
