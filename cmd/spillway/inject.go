@@ -55,9 +55,10 @@ at fault and counts as not there. What decides:
     subresources are not known; spec.replicas and targetFilter.replicasPathList
     are.
   - Nodes say which subsets are virtual. A required term that matches none of
-    the input is taken for that of a virtual node which is to come; so without
-    any Node, every subset with such a term is virtual. Give the Nodes, or the
-    annotation ` + api.VirtualSubsetsAnnotation + `.
+    the input is taken for that of a virtual node which is to come, unless it
+    excludes virtual nodes by their label type; so without any Node, every other
+    subset with such a term is virtual. Give the Nodes, or the annotation
+    ` + api.VirtualSubsetsAnnotation + `.
   - The condition Schedulable in the status of an Adaptive one: a subset that
     cannot schedule pods is passed over.
 
