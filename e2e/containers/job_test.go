@@ -24,10 +24,10 @@ spec:
     image: agent:1
     imagePullPolicy: IfNotPresent
     shareVolumePolicy: {type: enabled}
-    command: [sh, -c, "trap 'exit 0' TERM; touch /var/log/report/open; tail -F /var/log/report/log 2>/dev/null & wait"]
+    command: [sh, -c, "trap 'exit 0' TERM; until grep done /var/log/report/log 2>/dev/null; do sleep 0.1; done; touch /var/log/report/read; sleep 3600 & wait"]
 `
 
-// The app writes its last words, and ends when the agent was there to read them.
+// The app writes its last words, and ends when the agent has read them.
 const reportJob = `
 apiVersion: batch/v1
 kind: Job
@@ -47,7 +47,7 @@ spec:
       containers:
       - name: app
         image: app:1
-        command: [sh, -c, "echo done > /var/log/report/log; until [ -e /var/log/report/open ]; do sleep 0.1; done; sleep 0.5"]
+        command: [sh, -c, "echo done > /var/log/report/log; until [ -e /var/log/report/read ]; do sleep 0.1; done"]
         volumeMounts: [{name: logs, mountPath: /var/log/report}]
 `
 
