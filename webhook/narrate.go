@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 
+	"github.com/spillway-io/spillway/webhook/eventnote"
 	"github.com/spillway-io/spillway/webhook/sidecar"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
@@ -20,9 +21,6 @@ import (
 type Spreads interface {
 	Decide(ctx context.Context, namespace string, pod *corev1.Pod, uid types.UID, dryRun bool) *spread.Decision
 }
-
-// maxNote is how long the text of an event can be, in bytes, by the API's rules.
-const maxNote = 1024
 
 // narrator tells the owner of a pod, and of its WorkloadSpread, which subset the
 // pod got and why. Events that repeat are counted by their recorder, so that a
@@ -76,7 +74,7 @@ func (n narrator) tellOfSidecar(namespace string, pod *corev1.Pod, failure sidec
 
 // shortened cuts a text to what an event can hold, between characters.
 func shortened(text string) string {
-	return strings.ToValidUTF8(text[:min(len(text), maxNote)], "")
+	return strings.ToValidUTF8(text[:min(len(text), eventnote.Max)], "")
 }
 
 func ownerReference(namespace string, pod *corev1.Pod) *corev1.ObjectReference {

@@ -15,12 +15,9 @@ import (
 	"github.com/spillway-io/spillway/webhook/sidecar"
 )
 
-// gather reads what there is to know of a set's pods, all from caches.
-func (p *pass) gather(ctx context.Context) error {
-	all, err := p.podsWithSet(ctx)
-	if err != nil {
-		return err
-	}
+// gather reads what there is to know of a set's pods, all from caches. all are
+// those in whose record the set is.
+func (p *pass) gather(ctx context.Context, all []*corev1.Pod) (err error) {
 	namespaces := map[string]sidecar.Namespace{}
 	for _, pod := range p.memory.see(all, p.now) {
 		if pod.Labels[api.OptInLabel] != api.OptedIn {

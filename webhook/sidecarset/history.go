@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,7 +16,7 @@ import (
 
 // history keeps the set's revisions, and gives the set the name of its own. The
 // number of collisions is nil if no history is kept.
-func (p *pass) history(ctx context.Context) (collisions *int32, err error) {
+func (p *pass) history(ctx context.Context, pods []*corev1.Pod) (collisions *int32, err error) {
 	set := *p.view.Set
 	set.Revision = ""
 	p.view.Set = &set
@@ -29,10 +30,6 @@ func (p *pass) history(ctx context.Context) (collisions *int32, err error) {
 	existing := make([]*appsv1.ControllerRevision, len(list.Items))
 	for i := range list.Items {
 		existing[i] = &list.Items[i]
-	}
-	pods, err := p.podsWithSet(ctx)
-	if err != nil {
-		return nil, err
 	}
 	plan, err := p.planHistory(ctx, existing, sidecar.RevisionsInUse(p.object.Name, pods))
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/spillway-io/spillway/webhook/catalog"
+	"github.com/spillway-io/spillway/webhook/eventnote"
 	"github.com/spillway-io/spillway/webhook/sidecar"
 )
 
@@ -102,16 +103,20 @@ func (p *pass) make(ctx context.Context) (reconcile.Result, error) {
 	if err := utilerrors.NewAggregate([]error{p.view.Set.Err, p.view.Set.RolloutErr}); err != nil {
 		p.metrics.uncounted(p.object.Name)
 		if p.memory.tells(reasonInvalid, err.Error()) {
-			p.events.Eventf(p.object, nil, corev1.EventTypeWarning, reasonInvalid, "Roll", "%s", note("It is not rolled out to pods that have it: %s", err))
+			p.events.Eventf(p.object, nil, corev1.EventTypeWarning, reasonInvalid, "Roll", "%s", eventnote.Format("It is not rolled out to pods that have it: %s", err))
 		}
 		return reconcile.Result{}, nil
 	}
 	delete(p.memory.told, reasonInvalid)
-	collisions, err := p.history(ctx)
+	all, err := p.podsWithSet(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := p.gather(ctx); err != nil {
+	collisions, err := p.history(ctx, all)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := p.gather(ctx, all); err != nil {
 		return reconcile.Result{}, err
 	}
 	report := p.view.Report(collisions, p.now)
@@ -162,17 +167,4 @@ func (p *pass) result() reconcile.Result {
 		return reconcile.Result{}
 	}
 	return reconcile.Result{RequeueAfter: max(soonest, p.wake.Sub(p.clock.Now()))}
-}
-
-// maxNote is how long the API server lets an event's note be.
-const maxNote = 1024
-
-// note cuts a text that others had a part in.
-func note(format string, args ...any) string {
-	text := fmt.Sprintf(format, args...)
-	if len(text) <= maxNote {
-		return text
-	}
-	const more = "..."
-	return text[:maxNote-len(more)] + more
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/spillway-io/spillway/webhook/eventnote"
 	"github.com/spillway-io/spillway/webhook/sidecar"
 )
 
@@ -89,7 +90,7 @@ func (p *pass) refuse(pod *corev1.Pod, why error) {
 	p.memory.refused[pod.UID] = p.now.Add(refusedPause)
 	p.lookSoon()
 	p.events.Eventf(pod, p.object, corev1.EventTypeWarning, reasonUpdateFailed, "Update",
-		"%s", note("SidecarSet %q cannot change images of its containers: %s", p.object.Name, why))
+		"%s", eventnote.Format("SidecarSet %q cannot change images of its containers: %s", p.object.Name, why))
 }
 
 // tellStuck tells once for each version of the set that its rollout does not get

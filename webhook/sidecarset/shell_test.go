@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/eventnote"
 )
 
 // gauge is what the metrics say of the set's pods, -1 if nothing.
@@ -227,7 +228,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestNoteFitsIntoAnEvent(t *testing.T) {
-	if got := note("%s", strings.Repeat("x", 3*maxNote)); len(got) != maxNote || !strings.HasSuffix(got, "...") {
+	if got := eventnote.Format("%s", strings.Repeat("x", 3*eventnote.Max)); len(got) != eventnote.Max || !strings.HasSuffix(got, "...") {
 		t.Errorf("%d bytes, ends with %q", len(got), got[len(got)-3:])
 	}
 }

@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-io/spillway/webhook/eventnote"
 )
 
 // maxAdoptions bounds the pods adopted in one pass.
@@ -92,5 +94,5 @@ func changed(values map[string]string, changes map[string]*string) map[string]st
 func (p *pass) blame(ctx context.Context, mistake error) {
 	logf.FromContext(ctx).Info("Cannot adopt pods", "error", mistake.Error())
 	p.events.Eventf(p.view.Spread, nil, corev1.EventTypeWarning, reasonAdoptFailed, "Adopt",
-		"%s", note("Older pods get no subset: %s", mistake))
+		"%s", eventnote.Format("Older pods get no subset: %s", mistake))
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/spillway-io/spillway/webhook/eventnote"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
@@ -151,7 +152,7 @@ func (p *pass) tell(m spread.Move, eventType, reason, format string) {
 	if m.Why.Downstream {
 		scheduler = "the downstream"
 	}
-	text := note(format, m.Pod.Name, m.Subset, scheduler, m.Why.Message)
+	text := eventnote.Format(format, m.Pod.Name, m.Subset, scheduler, m.Why.Message)
 	p.events.Eventf(p.target(), m.Pod, eventType, reason, "Reschedule", "%s", text)
 	p.events.Eventf(p.view.Spread, m.Pod, eventType, reason, "Reschedule", "%s", text)
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/spillway-io/spillway/webhook/eventnote"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
@@ -169,14 +170,14 @@ func (p *pass) land(after time.Duration) {
 func (p *pass) complain(err error) {
 	if p.memory.homing.invalid != err.Error() {
 		p.events.Eventf(p.view.Spread, nil, corev1.EventTypeWarning, reasonInvalidReturn, actionReturn,
-			"%s", note("No pods return to earlier subsets: %v", err))
+			"%s", eventnote.Format("No pods return to earlier subsets: %v", err))
 	}
 	p.memory.homing = homing{invalid: err.Error()}
 }
 
 // tellOfReturn records an event on the target and on the WorkloadSpread.
 func (p *pass) tellOfReturn(pod *corev1.Pod, reason, format string, args ...any) {
-	text := note(format, args...)
+	text := eventnote.Format(format, args...)
 	p.events.Eventf(p.target(), pod, corev1.EventTypeNormal, reason, actionReturn, "%s", text)
 	p.events.Eventf(p.view.Spread, pod, corev1.EventTypeNormal, reason, actionReturn, "%s", text)
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/eventnote"
 )
 
 // stale is a client whose cache has an older WorkloadSpread.
@@ -148,14 +149,14 @@ func TestSlowWriteIsWaitedFor(t *testing.T) {
 }
 
 func TestNoteFitsIntoAnEvent(t *testing.T) {
-	long := make([]byte, 3*maxNote)
+	long := make([]byte, 3*eventnote.Max)
 	for i := range long {
 		long[i] = 'x'
 	}
-	if got := note("%s", long); len(got) != maxNote || got[maxNote-3:] != "..." {
+	if got := eventnote.Format("%s", long); len(got) != eventnote.Max || got[eventnote.Max-3:] != "..." {
 		t.Errorf("%d bytes, ends with %q", len(got), got[len(got)-3:])
 	}
-	if got := note("%d nodes", 3); got != "3 nodes" {
+	if got := eventnote.Format("%d nodes", 3); got != "3 nodes" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/spillway-io/spillway/webhook/eventnote"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
@@ -58,7 +59,7 @@ func (p *pass) announce(c spread.Change) {
 	switch c.To {
 	case corev1.ConditionFalse:
 		p.events.Eventf(p.view.Spread, nil, corev1.EventTypeWarning, reasonSubsetUnschedulable, "Close",
-			"%s", note("New pods pass over subset %q for %s: %s", c.Subset, p.backoff.After(p.memory.closings[c.Subset]), c.Message))
+			"%s", eventnote.Format("New pods pass over subset %q for %s: %s", c.Subset, p.backoff.After(p.memory.closings[c.Subset]), c.Message))
 	case corev1.ConditionUnknown:
 		p.events.Eventf(p.view.Spread, nil, corev1.EventTypeNormal, reasonSubsetProbing, "Probe",
 			"One pod at a time may try subset %q again", c.Subset)
@@ -68,17 +69,4 @@ func (p *pass) announce(c spread.Change) {
 				"Subset %q can schedule pods again", c.Subset)
 		}
 	}
-}
-
-// maxNote is how long the API server lets an event's note be.
-const maxNote = 1024
-
-// note cuts a text that a scheduler had a part in.
-func note(format string, args ...any) string {
-	text := fmt.Sprintf(format, args...)
-	if len(text) <= maxNote {
-		return text
-	}
-	const more = "..."
-	return text[:maxNote-len(more)] + more
 }
