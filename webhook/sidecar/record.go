@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,13 +49,18 @@ func ReadRecord(pod *corev1.Pod) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	var sets []string
+	return Record{Hashes: hashes, HashesWithoutImage: withoutImage, Sets: SetsIn(pod)}, nil
+}
+
+// SetsIn are the names of the sets that a pod says are in it.
+func SetsIn(pod *corev1.Pod) []string {
+	var names []string
 	for name := range strings.SplitSeq(pod.Annotations[api.SidecarSetListAnnotation], ",") {
 		if name != "" {
-			sets = append(sets, name)
+			names = append(names, name)
 		}
 	}
-	return Record{Hashes: hashes, HashesWithoutImage: withoutImage, Sets: sets}, nil
+	return names
 }
 
 // readEntries also reads the shape {"set":"hash"} of Kruise's first versions.
@@ -84,7 +90,7 @@ func readEntries(pod *corev1.Pod, annotation string) (map[string]Entry, error) {
 // time.
 func (r Record) With(set *Set, containers []string, now metav1.Time) Record {
 	entry := Entry{
-		UpdateTimestamp: metav1.Time{Time: now.UTC().Truncate(1e9)},
+		UpdateTimestamp: toSecond(now.Time),
 		Hash:            set.Hash,
 		SidecarSetName:  set.Name(),
 		SidecarList:     append([]string{}, containers...),
@@ -136,3 +142,6 @@ func (r Record) Write(annotations map[string]string) (map[string]string, error) 
 	annotations[api.SidecarSetListAnnotation] = strings.Join(r.Sets, ",")
 	return annotations, nil
 }
+
+// toSecond is a time as objects have it.
+func toSecond(t time.Time) metav1.Time { return metav1.Time{Time: t.UTC().Truncate(time.Second)} }

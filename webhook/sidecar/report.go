@@ -8,7 +8,6 @@ import (
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/api"
 )
@@ -107,7 +106,7 @@ func upgradable(pod *corev1.Pod, set, obstacle string, now time.Time) (condition
 		condition.Reason = reasonAllUpgradable
 	}
 	if condition.Status != status {
-		condition.Status, condition.LastTransitionTime = status, metav1.Time{Time: now.UTC().Truncate(time.Second)}
+		condition.Status, condition.LastTransitionTime = status, toSecond(now)
 	}
 	return condition, true
 }

@@ -3,7 +3,6 @@ package sidecar
 import (
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -45,17 +44,6 @@ type Plan struct {
 func (s *Set) Follows(pod *corev1.Pod, namespace Namespace) bool {
 	finished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	return !finished && pod.DeletionTimestamp == nil && slices.Contains(SetsIn(pod), s.Name()) && s.Selects(pod, namespace)
-}
-
-// SetsIn are the names of the sets that a pod says are in it.
-func SetsIn(pod *corev1.Pod) []string {
-	var names []string
-	for name := range strings.SplitSeq(pod.Annotations[api.SidecarSetListAnnotation], ",") {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // Plan says which pods get new images now: those that have another version and

@@ -249,5 +249,3 @@ func normalImage(image string) string {
 	}
 	return name + ":" + tag
 }
-
-func toSecond(t time.Time) metav1.Time { return metav1.Time{Time: t.UTC().Truncate(time.Second)} }
