@@ -47,7 +47,7 @@ func UnschedulableOf(pod *corev1.Pod) (word Unschedulable, ok bool) {
 
 func wordOf(pod *corev1.Pod, t corev1.PodConditionType) (word Unschedulable, ok bool) {
 	c := conditionOf(pod, t)
-	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable {
+	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable && c.Reason != api.LargerThanAnyNodeReason {
 		return Unschedulable{}, false
 	}
 	return Unschedulable{Since: c.LastTransitionTime.Time, Message: c.Message}, true

@@ -27,6 +27,7 @@ func TestUnschedulableOf(t *testing.T) {
 	}{
 		"upstream":   {"the upstream scheduler's word, until the pod is bound", podOf("p", "a", unschedulable(-90)), upstream},
 		"downstream": {"then the downstream scheduler's", podOf("p", "a", unschedulableDownstream(-90)), downstream},
+		"too-large":  {"also where no downstream node could ever hold it", podOf("p", "a", largerThanAnyNode(-90)), downstream},
 		"bound": {
 			"a word from before the pod was bound is void",
 			podOf("p", "a", unschedulable(-90), has(func(p *corev1.Pod) { p.Spec.NodeName = "n1" })), nil,

@@ -184,6 +184,15 @@ func unschedulableDownstream(since int) podOption {
 	}
 }
 
+// largerThanAnyNode has the virtual node say since that second that the downstream
+// cluster has no node for the pod.
+func largerThanAnyNode(since int) podOption {
+	return func(pod *corev1.Pod) {
+		unschedulableDownstream(since)(pod)
+		pod.Status.Conditions[1].Reason = api.LargerThanAnyNodeReason
+	}
+}
+
 // scheduled has the pod be bound to a node at that second.
 func scheduled(node string, since int) podOption {
 	return func(pod *corev1.Pod) {

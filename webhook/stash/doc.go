@@ -35,6 +35,10 @@
 // node and a node below it. A term without any requirement selects no node, as
 // in Kubernetes, and takes no part.
 //
+// A requirement that names the very virtual node that recovers, by
+// kubernetes.io/hostname or metadata.name, is met there, and left out below: no
+// node below has that name.
+//
 // The package holds functions from values to values only. It refuses to talk to
 // an API server, to read clocks, and to know which pods are opted in.
 package stash

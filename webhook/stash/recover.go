@@ -60,7 +60,7 @@ func (n VirtualNode) unroute(f Fields) (Fields, error) {
 }
 
 func (n VirtualNode) unrouteNodeSelector(selector map[string]string) (map[string]string, error) {
-	routed := false
+	routed := selector[corev1.LabelHostname] == n.Name
 	for _, key := range n.RoutingKeys {
 		value, ok := selector[key]
 		if !ok {
@@ -75,7 +75,9 @@ func (n VirtualNode) unrouteNodeSelector(selector map[string]string) (map[string
 		return selector, nil
 	}
 	rest := maps.Clone(selector)
-	maps.DeleteFunc(rest, func(key, _ string) bool { return n.RoutingKeys.has(key) })
+	maps.DeleteFunc(rest, func(key, value string) bool {
+		return n.RoutingKeys.has(key) || key == corev1.LabelHostname && value == n.Name
+	})
 	if len(rest) == 0 {
 		return nil, nil
 	}
@@ -83,7 +85,7 @@ func (n VirtualNode) unrouteNodeSelector(selector map[string]string) (map[string
 }
 
 func (n VirtualNode) unrouteAffinity(affinity *corev1.Affinity) (*corev1.Affinity, error) {
-	if affinity == nil || !n.RoutingKeys.inAffinity(affinity.NodeAffinity) {
+	if affinity == nil || !n.isMeantByAny(affinity.NodeAffinity) {
 		return affinity, nil
 	}
 	required, err := n.unrouteRequired(affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
@@ -110,7 +112,7 @@ func (n VirtualNode) unrouteAffinity(affinity *corev1.Affinity) (*corev1.Affinit
 
 // unrouteRequired is OR rest(t) of the package documentation.
 func (n VirtualNode) unrouteRequired(required *corev1.NodeSelector) (*corev1.NodeSelector, error) {
-	if !n.RoutingKeys.inSelector(required) {
+	if !n.isRequired(required) {
 		return required, nil
 	}
 	var terms []corev1.NodeSelectorTerm
@@ -119,7 +121,7 @@ func (n VirtualNode) unrouteRequired(required *corev1.NodeSelector) (*corev1.Nod
 		if isEmpty(term) {
 			continue
 		}
-		kept, rest := n.RoutingKeys.splitTerm(term)
+		kept, rest := n.splitTerm(term)
 		matches, err := n.matches(kept)
 		if err != nil {
 			return nil, err
@@ -142,12 +144,12 @@ func (n VirtualNode) unrouteRequired(required *corev1.NodeSelector) (*corev1.Nod
 // unroutePreferred drops preferences that say nothing about downstream nodes,
 // and those that no node below this virtual node could fulfil.
 func (n VirtualNode) unroutePreferred(preferred []corev1.PreferredSchedulingTerm) ([]corev1.PreferredSchedulingTerm, error) {
-	if !n.RoutingKeys.inPreferences(preferred) {
+	if !n.isPreferred(preferred) {
 		return preferred, nil
 	}
 	var terms []corev1.PreferredSchedulingTerm
 	for _, p := range preferred {
-		kept, rest := n.RoutingKeys.splitTerm(p.Preference)
+		kept, rest := n.splitTerm(p.Preference)
 		matches, err := n.matches(kept)
 		if err != nil {
 			return nil, err

@@ -23,10 +23,10 @@ func DefaultRoutingKeys() RoutingKeys {
 func (k RoutingKeys) has(key string) bool { return slices.Contains(k, key) }
 
 // splitTerm divides a node selector term into its requirements on routing keys
-// and the others. Requirements on node fields are about one node by name, so
-// they are never routing.
+// and the others. Save cannot know the names of virtual nodes, so requirements on
+// a name count among the others here.
 func (k RoutingKeys) splitTerm(term corev1.NodeSelectorTerm) (kept, rest corev1.NodeSelectorTerm) {
-	if !k.inTerm(term) {
+	if !slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool { return k.has(r.Key) }) {
 		return corev1.NodeSelectorTerm{}, term
 	}
 	for _, r := range term.MatchExpressions {
@@ -38,28 +38,6 @@ func (k RoutingKeys) splitTerm(term corev1.NodeSelectorTerm) (kept, rest corev1.
 	}
 	rest.MatchFields = term.MatchFields
 	return kept, rest
-}
-
-// inTerm says whether the term speaks about a routing key.
-func (k RoutingKeys) inTerm(term corev1.NodeSelectorTerm) bool {
-	return slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool { return k.has(r.Key) })
-}
-
-// inAffinity says whether any term of the affinity speaks about a routing key.
-func (k RoutingKeys) inAffinity(affinity *corev1.NodeAffinity) bool {
-	if affinity == nil {
-		return false
-	}
-	return k.inSelector(affinity.RequiredDuringSchedulingIgnoredDuringExecution) ||
-		k.inPreferences(affinity.PreferredDuringSchedulingIgnoredDuringExecution)
-}
-
-func (k RoutingKeys) inSelector(required *corev1.NodeSelector) bool {
-	return required != nil && slices.ContainsFunc(required.NodeSelectorTerms, k.inTerm)
-}
-
-func (k RoutingKeys) inPreferences(preferred []corev1.PreferredSchedulingTerm) bool {
-	return slices.ContainsFunc(preferred, func(p corev1.PreferredSchedulingTerm) bool { return k.inTerm(p.Preference) })
 }
 
 // isEmpty says whether the term has no requirement at all. As a whole term it
@@ -77,6 +55,62 @@ type VirtualNode struct {
 	Labels map[string]string
 	// RoutingKeys must be those that the webhook uses.
 	RoutingKeys RoutingKeys
+}
+
+// splitTerm divides a node selector term into its requirements on routing keys
+// and the others, less those that are met because they name this virtual node:
+// below it they would name a node that is not there.
+func (n VirtualNode) splitTerm(term corev1.NodeSelectorTerm) (kept, rest corev1.NodeSelectorTerm) {
+	kept, rest = n.RoutingKeys.splitTerm(term)
+	rest.MatchExpressions = without(rest.MatchExpressions, n.isHostname)
+	rest.MatchFields = without(rest.MatchFields, n.isName)
+	return kept, rest
+}
+
+// isHostname says whether a requirement on labels asks for this virtual node.
+func (n VirtualNode) isHostname(r corev1.NodeSelectorRequirement) bool {
+	return r.Key == corev1.LabelHostname && n.isNamedBy(r)
+}
+
+// isName says whether a requirement on fields asks for this virtual node.
+func (n VirtualNode) isName(r corev1.NodeSelectorRequirement) bool {
+	return r.Key == metav1.ObjectNameField && n.isNamedBy(r)
+}
+
+func (n VirtualNode) isNamedBy(r corev1.NodeSelectorRequirement) bool {
+	return r.Operator == corev1.NodeSelectorOpIn && slices.Contains(r.Values, n.Name)
+}
+
+// isMeant says whether a term speaks about virtual nodes, or about this one.
+func (n VirtualNode) isMeant(term corev1.NodeSelectorTerm) bool {
+	return slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool { return n.RoutingKeys.has(r.Key) || n.isHostname(r) }) ||
+		slices.ContainsFunc(term.MatchFields, n.isName)
+}
+
+// isMeantByAny says whether any term of the affinity does.
+func (n VirtualNode) isMeantByAny(affinity *corev1.NodeAffinity) bool {
+	return affinity != nil &&
+		(n.isRequired(affinity.RequiredDuringSchedulingIgnoredDuringExecution) || n.isPreferred(affinity.PreferredDuringSchedulingIgnoredDuringExecution))
+}
+
+func (n VirtualNode) isRequired(required *corev1.NodeSelector) bool {
+	return required != nil && slices.ContainsFunc(required.NodeSelectorTerms, n.isMeant)
+}
+
+func (n VirtualNode) isPreferred(preferred []corev1.PreferredSchedulingTerm) bool {
+	return slices.ContainsFunc(preferred, func(p corev1.PreferredSchedulingTerm) bool { return n.isMeant(p.Preference) })
+}
+
+// without returns the requirements but some; nil when none is left.
+func without(all []corev1.NodeSelectorRequirement, dropped func(corev1.NodeSelectorRequirement) bool) []corev1.NodeSelectorRequirement {
+	if !slices.ContainsFunc(all, dropped) {
+		return all
+	}
+	rest := slices.DeleteFunc(slices.Clone(all), dropped)
+	if len(rest) == 0 {
+		return nil
+	}
+	return rest
 }
 
 // matches judges the routing part of a term; an empty one asks nothing.

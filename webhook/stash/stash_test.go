@@ -27,6 +27,16 @@ func withAnnotations(pod *corev1.Pod, annotations map[string]string) *corev1.Pod
 	return pod
 }
 
+func required(terms ...corev1.NodeSelectorTerm) corev1.PodSpec {
+	return corev1.PodSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
+	}}}
+}
+
+func fields(operator corev1.NodeSelectorOperator, names ...string) corev1.NodeSelectorTerm {
+	return corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: operator, Values: names}}}
+}
+
 func TestRecoverWithoutStash(t *testing.T) {
 	ssd := map[string]string{"disk": "ssd"}
 	provider := corev1.Toleration{Key: api.ProviderTaintKey, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}
@@ -46,6 +56,39 @@ func TestRecoverWithoutStash(t *testing.T) {
 			reason: "what speaks about downstream nodes is kept: nobody else knows it",
 			spec:   corev1.PodSpec{NodeSelector: map[string]string{"type": "virtual-kubelet", "disk": "ssd"}, Tolerations: []corev1.Toleration{batch, provider}},
 			want:   stash.Fields{NodeSelector: ssd, Tolerations: []corev1.Toleration{batch}},
+		},
+		"hostname": {
+			reason: "a node selector that names the virtual node is met there, and names nothing below it",
+			spec:   corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/hostname": "spillway", "disk": "ssd"}},
+			want:   stash.Fields{NodeSelector: ssd},
+		},
+		"hostname-of-another": {
+			reason: "another name may be that of a downstream node",
+			spec:   corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/hostname": "metal"}},
+			want:   stash.Fields{NodeSelector: map[string]string{"kubernetes.io/hostname": "metal"}},
+		},
+		"name": {
+			reason: "so is a required term that does nothing else",
+			spec:   required(fields("In", "spillway")),
+		},
+		"name-or-another": {
+			reason: "a term that is met below is as good as none",
+			spec:   required(fields("In", "metal"), fields("In", "other", "spillway")),
+		},
+		"name-and-more": {
+			reason: "the rest of the term is for downstream",
+			spec: required(corev1.NodeSelectorTerm{
+				MatchFields:      fields("In", "spillway").MatchFields,
+				MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "disk", Operator: "In", Values: []string{"ssd"}}},
+			}),
+			want: stash.FieldsOf(new(required(corev1.NodeSelectorTerm{
+				MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "disk", Operator: "In", Values: []string{"ssd"}}},
+			}))),
+		},
+		"name-excluded": {
+			reason: "who excludes a node by name may mean one below",
+			spec:   required(fields("NotIn", "metal")),
+			want:   stash.FieldsOf(new(required(fields("NotIn", "metal")))),
 		},
 		"not-routed": {
 			reason: "the pod excludes this virtual node",
