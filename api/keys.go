@@ -40,6 +40,13 @@ const (
 	VirtualNodeLabel = "spillway.io/virtual-node"
 	// UpstreamUIDAnnotation is the UID of the upstream object it stands for.
 	UpstreamUIDAnnotation = "spillway.io/upstream-uid"
+	// UpstreamNamespaceAnnotation is that object's namespace, on pods whose
+	// namespace has another name downstream. It is no mark: nothing depends on it
+	// but what the pod's own files say.
+	UpstreamNamespaceAnnotation = "spillway.io/upstream-namespace"
+	// TokenRefreshAnnotation on a downstream Secret with a pod's tokens is when to
+	// replace them, in RFC 3339.
+	TokenRefreshAnnotation = "spillway.io/refresh-tokens-at"
 )
 
 // The virtual node.
@@ -65,6 +72,11 @@ const (
 	ProviderTaintKey = "virtual-kubelet.io/provider"
 	// ProviderTaintValue is the value of the ProviderTaintKey taint.
 	ProviderTaintValue = "spillway"
+	// LargestPodAnnotation on a virtual node is the largest pod that one of the
+	// downstream nodes has room for at present: a JSON object of resource names and
+	// quantities. The sum over all nodes, which is the Node's allocatable, says
+	// nothing about that.
+	LargestPodAnnotation = "spillway.io/largest-pod"
 )
 
 // What an upstream pod says about its downstream pod.
@@ -76,6 +88,29 @@ const (
 	// condition of its downstream pod. PodScheduled itself stays the upstream
 	// scheduler's word.
 	DownstreamScheduledCondition = "spillway.io/DownstreamScheduled"
+	// LargerThanAnyNodeReason is that condition's reason while no downstream node
+	// could hold the pod even if nothing else ran there. Otherwise the reason is
+	// the downstream scheduler's.
+	LargerThanAnyNodeReason = "LargerThanAnyNode"
+)
+
+// What a pod, a namespace or a storage class asks of a virtual node.
+const (
+	// APIAccessAnnotation on an upstream pod is the Kubernetes API that its
+	// containers find: "upstream", "downstream" or "none". It must be one that the
+	// virtual node allows; without it the virtual node's default holds. On a
+	// downstream pod it is what the pod was created with.
+	APIAccessAnnotation = "spillway.io/api-access"
+	// ReflectServicesAnnotation on an upstream namespace says, with "true" or
+	// "false", whether its Services exist downstream of every virtual node, for pods
+	// of all namespaces; without it each virtual node's default holds.
+	ReflectServicesAnnotation = "spillway.io/reflect-services"
+	// Provisioner in an upstream StorageClass leaves it to the virtual node that
+	// the claim's pod goes to, to make the volume in its downstream cluster.
+	Provisioner = "spillway.io/virtual-node"
+	// StorageClassParameter among the parameters of such a StorageClass is the
+	// StorageClass of downstream claims; without it, downstream's default one.
+	StorageClassParameter = "downstreamStorageClass"
 )
 
 // Spreading over subsets.

@@ -29,6 +29,8 @@ func TestAttributes(t *testing.T) {
 		"metrics":          {http.MethodGet, "/metrics", "get", "metrics"},
 		"metrics-resource": {http.MethodGet, "/metrics/resource", "get", "metrics"},
 		"node-logs":        {http.MethodGet, "/logs/kubelet.log", "get", "log"},
+		"pods":             {http.MethodGet, "/pods", "get", "proxy"},
+		"running-pods":     {http.MethodGet, "/runningpods/", "get", "proxy"},
 		"root":             {http.MethodGet, "/", "get", "proxy"},
 		"put":              {http.MethodPut, "/pods", "update", "proxy"},
 		"delete":           {http.MethodDelete, "/pods", "delete", "proxy"},

@@ -1,11 +1,13 @@
 package pods
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -28,15 +30,16 @@ const (
 
 // SetUp has the manager run the reconciler, as leader, with that many pods at a
 // time, as soon as both caches are filled. The upstream cache must hold only the
-// pods of the virtual node; the downstream cache must hold ours whole.
-func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache, recovery *Recovery, workers int) error {
+// pods of the virtual node; the downstream cache must hold ours whole. wakeUps name
+// upstream pods to look at again, such as those that a preparer kept waiting.
+func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache, recovery *Recovery, workers int, wakeUps ...source.Source) error {
 	if err := mgr.Add(recovery); err != nil {
 		return fmt.Errorf("cannot schedule the recovery: %w", err)
 	}
-	err := builder.ControllerManagedBy(mgr).
+	pods := builder.ControllerManagedBy(mgr).
 		Named("pods").
 		For(&corev1.Pod{}).
-		WatchesRawSource(source.Kind(downstream, &corev1.Pod{}, &handler.TypedEnqueueRequestForObject[*corev1.Pod]{}, r.concernsUs())).
+		WatchesRawSource(source.Kind(downstream, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(r.Node.above), r.concernsUs())).
 		WatchesRawSource(recovery.source()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
@@ -45,12 +48,24 @@ func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache, recovery
 			ReconciliationTimeout: reconcileTimeout,
 			// A downstream cluster that is down when we start is waited for.
 			CacheSyncTimeout: math.MaxInt64,
-		}).
-		Complete(r)
-	if err != nil {
+		})
+	for _, wakeUp := range wakeUps {
+		pods = pods.WatchesRawSource(wakeUp)
+	}
+	if err := pods.Complete(r); err != nil {
 		return fmt.Errorf("cannot set up the pods controller: %w", err)
 	}
 	return nil
+}
+
+// above names the upstream pod that a downstream pod stands for, or keeps from
+// having one: none in a namespace that stands for none.
+func (n Node) above(_ context.Context, downstream *corev1.Pod) []reconcile.Request {
+	namespace, mapped := n.Namespaces.Upstream(downstream.Namespace)
+	if !mapped {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: downstream.Name}}}
 }
 
 // concernsUs lets through events of our downstream pods, and every deletion: it

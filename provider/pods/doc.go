@@ -7,7 +7,12 @@
 //	gather  both pods, from the caches                          (reconciler.go)
 //	Plan    values to a value, the state table below            (plan.go)
 //	confirm what Plan wants read from the API server; plan again
+//	prepare what a new pod refers to; plan again                (prepare.go)
 //	apply   write; retry for ever, with growing pauses          (apply.go)
+//
+// Names are upstream ones. A namespace may have another name downstream, see
+// translate.Namespaces; downstream pods in a namespace that stands for none are
+// not looked at.
 //
 // # State table
 //
@@ -27,15 +32,23 @@
 //	lost         live, started (confirmed)    none (confirmed), foreign  Failed
 //	conflict     live                         foreign                    Pending with the reason
 //	refused      live, of a DaemonSet, or     none                       Pending with the reason
-//	             static, or unreadable stash
+//	             static, unreadable stash,
+//	             API access not allowed
 //	unroutable   live, not meant for us       none                       Failed, as a kubelet does
-//	create       live (confirmed)             none                       create it
+//	blocked      live (confirmed), lacking    none                       Pending with the reasons
+//	             what it refers to (prepared)
+//	create       live (confirmed, prepared)   none                       create it
 //
 // "Gone" includes a pod of that name on another node. "Confirmed" means read
 // from the API server itself: a cache can be empty, partial or behind, and
 // nothing is deleted or given up for that. A row that says "wait" is planned
-// again by the next event. "[Failed]" is for pods that finalizers keep, so that
-// the Job controller can count them.
+// again by the next event. "Prepared" means that all Preparers were asked: what a
+// pod refers to exists downstream, or it is known why not. "[Failed]" is for
+// pods that finalizers keep, so that the Job controller can count them.
+//
+// A change that the downstream cluster refuses, such as a resize, is told of and
+// given up until the next one. A downstream pod that no downstream node could hold
+// says so in the upstream pod's status while it waits.
 //
 // The package refuses to touch a downstream object that is not ours, to write
 // upstream metadata other than its own annotation, and to read Secrets.

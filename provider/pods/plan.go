@@ -17,18 +17,36 @@ const conflictRetry = 30 * time.Second
 
 // Node is the virtual node as far as its pods are concerned.
 type Node struct {
-	translate.Identity
+	translate.Rules
 	// InternalIP stands for the downstream hosts' addresses.
 	InternalIP string
 }
 
-// World is what is known about one namespace and name.
+// Below is where the downstream pod of an upstream pod is.
+func (n Node) Below(upstream types.NamespacedName) types.NamespacedName {
+	return types.NamespacedName{Namespace: n.Namespaces.Downstream(upstream.Namespace), Name: upstream.Name}
+}
+
+// World is what is known about one upstream namespace and name.
 type World struct {
 	// Upstream and Downstream are nil when there is no such pod.
 	Upstream, Downstream *corev1.Pod
 	// UpstreamLive and DownstreamLive say that the pod, or its absence, was read
 	// from the API server and not from a cache.
 	UpstreamLive, DownstreamLive bool
+	// Prepared says that the preparers were asked for this pod, and that Obstacles,
+	// Facts and Notes are what was found out.
+	Prepared bool
+	// Obstacles keep the pod from being created.
+	Obstacles []Obstacle
+	// Facts are about the downstream cluster.
+	Facts translate.Facts
+	// Notes are for the pod's owner, beside those of its translation, or instead of
+	// those with the same reason.
+	Notes []translate.Note
+	// TooLarge says why no downstream node could ever hold the downstream pod;
+	// empty when one could, or when the pod has its node.
+	TooLarge string
 	// Now is the time of writing, for conditions that change.
 	Now metav1.Time
 }
@@ -59,6 +77,7 @@ const (
 	RowConflict    Row = "conflict"
 	RowRefused     Row = "refused"
 	RowUnroutable  Row = "unroutable"
+	RowBlocked     Row = "blocked"
 	RowCreate      Row = "create"
 )
 
@@ -68,8 +87,13 @@ type Action struct {
 	// Confirm asks for a live reading of one side and a new plan. Nothing else is
 	// set then.
 	Confirm Side
+	// Prepare asks for what the World says when it is Prepared, and a new plan.
+	// Nothing else is set then.
+	Prepare bool
 	// Create is the downstream pod to create.
 	Create *corev1.Pod
+	// Notes go to the upstream pod's owner when the pod was created.
+	Notes []translate.Note
 	// Change is what the downstream pod is to take over.
 	Change *translate.Change
 	// Delete is the deletion of the downstream pod.
@@ -146,7 +170,7 @@ func (w World) discard(row Row) Action {
 // terminate passes the deletion on, again when it has become more urgent.
 func (w World) terminate(node Node) Action {
 	action := w.mirrored(node)
-	action.Row = RowTerminating
+	action.Row, action.Warning = RowTerminating, nil
 	grace := graceOf(w.Upstream)
 	switch given := w.Downstream.DeletionGracePeriodSeconds; {
 	case w.Downstream.DeletionTimestamp == nil:
@@ -197,8 +221,12 @@ func (w World) end() Action {
 
 func (w World) mirror(node Node) Action {
 	action := w.mirrored(node)
-	action.Change = translate.Follow(w.Upstream, w.Downstream, node.Identity)
-	if action.Change != nil && action.Change.Spec != nil && action.Status != nil {
+	if action.Warning != nil && !w.UpstreamLive {
+		// The upstream cache may not show yet that it was told.
+		return Action{Row: RowMirror, Confirm: Upstream}
+	}
+	action.Change = translate.Follow(w.Upstream, w.Downstream, node.Rules)
+	if action.Change.ChangesSpec() && action.Status != nil {
 		// Not observed before it is passed on.
 		action.Status.ObservedGeneration = w.Upstream.Status.ObservedGeneration
 	}
@@ -207,10 +235,23 @@ func (w World) mirror(node Node) Action {
 
 func (w World) mirrored(node Node) Action {
 	status := translate.Status(w.Upstream, w.Downstream, node.InternalIP)
+	warning := w.tellTooLarge(&status)
 	if apiequality.Semantic.DeepEqual(w.Upstream.Status, status) {
 		return Action{Row: RowMirror}
 	}
-	return Action{Row: RowMirror, Status: &status, DownstreamNode: w.Downstream.Spec.NodeName}
+	return Action{Row: RowMirror, Status: &status, DownstreamNode: w.Downstream.Spec.NodeName, Warning: warning}
+}
+
+// Unfollowed is the action after the downstream API server refused a change for
+// good, and took nothing else over meanwhile. Once the downstream kubelet is where
+// it was left, the upstream generation counts as observed: that is what ends the
+// trying, and the one time to say why.
+func (w World) Unfollowed(node Node, refusal error) Action {
+	action := w.mirrored(node)
+	if action.Status != nil && action.Status.ObservedGeneration != w.Upstream.Status.ObservedGeneration {
+		action.Warning = &Warning{Reason: ReasonNotFollowed, Note: refusal.Error()}
+	}
+	return action
 }
 
 // lose gives up a pod that was started downstream and deleted there. A new pod
@@ -223,7 +264,9 @@ func (w World) lose() Action {
 	case !w.UpstreamLive:
 		return Action{Row: RowLost, Confirm: Upstream}
 	}
-	return w.fail(RowLost, ReasonLost, "The downstream pod was deleted in the downstream cluster")
+	action := w.fail(RowLost, ReasonLost, w.lostTo())
+	disrupt(action.Status, w.Now)
+	return action
 }
 
 // fail ends the upstream pod.

@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,14 +11,44 @@ import (
 	"github.com/spillway-io/spillway/api"
 )
 
-// TestPlan has every row of the state table, in its order.
+// planCase is a row of the state table in one situation.
+type planCase struct {
+	reason string
+	world  World
+	want   plan
+}
+
+// TestPlan has every row of the state table.
 func TestPlan(t *testing.T) {
 	node := testNode()
-	cases := map[string]struct {
-		reason string
-		world  World
-		want   plan
-	}{
+	cases := rowsOfRunningPods()
+	maps.Copy(cases, rowsOfNewPods())
+	covered := map[Row]bool{}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			before := World{Upstream: tc.world.Upstream.DeepCopy(), Downstream: tc.world.Downstream.DeepCopy()}
+			got := Plan(tc.world, node)
+			covered[got.Row] = true
+			if diff := cmp.Diff(tc.want, summary(got)); diff != "" {
+				t.Errorf("%s: Plan(): -want +got:\n%s", tc.reason, diff)
+			}
+			if diff := cmp.Diff(before, World{Upstream: tc.world.Upstream, Downstream: tc.world.Downstream}); diff != "" {
+				t.Errorf("Plan() modified the pods: -before +after:\n%s", diff)
+			}
+		})
+	}
+	for _, row := range []Row{
+		RowNothing, RowOrphan, RowPredecessor, RowTerminating, RowFinish, RowEnded, RowMirror, RowLost, RowConflict, RowRefused, RowUnroutable, RowBlocked, RowCreate,
+	} {
+		if !covered[row] {
+			t.Errorf("no case covers the row %q", row)
+		}
+	}
+}
+
+// rowsOfRunningPods are those of pods that were created once, in the table's order.
+func rowsOfRunningPods() map[string]planCase {
+	return map[string]planCase{
 		"nothing-of-nothing": {
 			reason: "both pods are gone",
 			want:   plan{Row: RowNothing},
@@ -187,77 +218,6 @@ func TestPlan(t *testing.T) {
 			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), Downstream: foreign(), UpstreamLive: true, DownstreamLive: true},
 			want:   plan{Row: RowLost, Phase: corev1.PodFailed, Reason: ReasonLost, Warning: ReasonLost},
 		},
-		"conflict": {
-			reason: "a foreign pod of that name is left alone, and upstream says so",
-			world:  World{Upstream: upstream(), Downstream: foreign()},
-			want:   plan{Row: RowConflict, Phase: corev1.PodPending, Reason: ReasonConflict, Warning: ReasonConflict, Again: conflictRetry},
-		},
-		"conflict-with-another-virtual-node": {
-			reason: "one of another virtual node is foreign too",
-			world:  World{Upstream: upstream(), Downstream: twin(func(p *corev1.Pod) { p.Labels[api.VirtualNodeLabel] = "west" })},
-			want:   plan{Row: RowConflict, Phase: corev1.PodPending, Reason: ReasonConflict, Warning: ReasonConflict, Again: conflictRetry},
-		},
-		"conflict-told": {
-			reason: "it says so once, and looks again",
-			world:  World{Upstream: told(World{Upstream: upstream(), Downstream: foreign()}), Downstream: foreign()},
-			want:   plan{Row: RowConflict, Again: conflictRetry},
-		},
-		"refused-daemonset": {
-			reason: "a DaemonSet's pod is not run; failing it would have it replaced for ever",
-			world:  World{Upstream: upstream(ownedBy("DaemonSet"))},
-			want:   plan{Row: RowRefused, Phase: corev1.PodPending, Reason: ReasonDaemonSet, Warning: ReasonDaemonSet},
-		},
-		"refused-told": {
-			reason: "said once",
-			world:  World{Upstream: told(World{Upstream: upstream(ownedBy("DaemonSet"))})},
-			want:   plan{Row: RowRefused},
-		},
-		"refused-mirror-pod": {
-			reason: "a static pod belongs to its kubelet",
-			world:  World{Upstream: upstream(annotated(corev1.MirrorPodAnnotationKey, "x"))},
-			want:   plan{Row: RowRefused, Phase: corev1.PodPending, Reason: ReasonMirror, Warning: ReasonMirror},
-		},
-		"refused-stash": {
-			reason: "without its constraints a pod is not run",
-			world:  World{Upstream: upstream(annotated(api.StashAnnotation, "{"))},
-			want:   plan{Row: RowRefused, Phase: corev1.PodPending, Reason: ReasonStash, Warning: ReasonStash},
-		},
-		"unroutable": {
-			reason: "a pod that somebody bound here against its own requirements fails, as on a kubelet",
-			world:  World{Upstream: upstream(func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"clusterID": "west"} })},
-			want:   plan{Row: RowUnroutable, Phase: corev1.PodFailed, Reason: ReasonNodeAffinity, Warning: ReasonNodeAffinity},
-		},
-		"create-unconfirmed": {
-			reason: "the upstream cache may not show yet that the pod has run before",
-			world:  World{Upstream: upstream()},
-			want:   plan{Row: RowCreate, Confirm: Upstream},
-		},
-		"create": {
-			reason: "a pod of a ReplicaSet runs",
-			world:  World{Upstream: upstream(ownedBy("ReplicaSet")), UpstreamLive: true},
-			want:   plan{Row: RowCreate, Create: true},
-		},
-	}
-	covered := map[Row]bool{}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			before := World{Upstream: tc.world.Upstream.DeepCopy(), Downstream: tc.world.Downstream.DeepCopy()}
-			got := Plan(tc.world, node)
-			covered[got.Row] = true
-			if diff := cmp.Diff(tc.want, summary(got)); diff != "" {
-				t.Errorf("%s: Plan(): -want +got:\n%s", tc.reason, diff)
-			}
-			if diff := cmp.Diff(before, World{Upstream: tc.world.Upstream, Downstream: tc.world.Downstream}); diff != "" {
-				t.Errorf("Plan() modified the pods: -before +after:\n%s", diff)
-			}
-		})
-	}
-	for _, row := range []Row{
-		RowNothing, RowOrphan, RowPredecessor, RowTerminating, RowFinish, RowEnded, RowMirror, RowLost, RowConflict, RowRefused, RowUnroutable, RowCreate,
-	} {
-		if !covered[row] {
-			t.Errorf("no case covers the row %q", row)
-		}
 	}
 }
 
@@ -266,8 +226,8 @@ func TestPlanConfirmsOnce(t *testing.T) {
 	pods := []*corev1.Pod{nil, upstream(), upstream(uid("next")), upstream(on("elsewhere")), upstream(deleting(5)), upstream(started), upstream(phase(corev1.PodFailed))}
 	for i, up := range pods {
 		for j, down := range []*corev1.Pod{nil, foreign(), twin(), twin(deleting(5)), twin(phase(corev1.PodSucceeded))} {
-			action := Plan(World{Upstream: up, Downstream: down, UpstreamLive: true, DownstreamLive: true}, testNode())
-			if action.Confirm != Neither {
+			action := Plan(World{Upstream: up, Downstream: down, UpstreamLive: true, DownstreamLive: true, Prepared: true}, testNode())
+			if action.Confirm != Neither || action.Prepare {
 				t.Errorf("upstream %d, downstream %d: row %q wants side %d read again", i, j, action.Row, action.Confirm)
 			}
 		}

@@ -18,6 +18,13 @@ const (
 	ReasonDaemonSet = "DaemonSetPod"
 	// ReasonMirror: a static pod belongs to the kubelet that read its file.
 	ReasonMirror = "MirrorPod"
+	// ReasonAccess: the pod asks for a Kubernetes API that the virtual node does not
+	// let its pods have.
+	ReasonAccess = "APIAccessRefused"
+	// ReasonNotFollowed: the downstream API server refuses a change of the pod,
+	// such as a resize, which then holds upstream only; an event only. It is tried
+	// again with the next change of the pod's spec.
+	ReasonNotFollowed = "ChangeNotFollowed"
 	// ReasonCreateFailed: the downstream API server refused for now; an event
 	// only, never a status.
 	ReasonCreateFailed = "DownstreamCreateFailed"

@@ -16,10 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// maxPlans bounds the plans of one reconciliation. The longest way is create,
-// namespace missing, create, exists, adopt; whoever needs more is competing with
-// somebody and had better pause.
-const maxPlans = 6
+// maxPlans bounds the plans of one reconciliation. The longest way is confirm,
+// prepare, namespace missing, prepare, create, exists, adopt; whoever needs more is
+// competing with somebody and had better pause.
+const maxPlans = 8
 
 // Cluster is one side's API.
 type Cluster struct {
@@ -31,13 +31,19 @@ type Cluster struct {
 }
 
 // Reconciler makes the pods of one namespace and name equal, see the package
-// documentation. All fields must be set.
+// documentation. All fields must be set but those that say so.
 type Reconciler struct {
 	Node                 Node
 	Upstream, Downstream Cluster
-	Events               events.EventRecorder
-	Metrics              *Metrics
-	Clock                clock.PassiveClock
+	// Preparers are asked about each new pod, in this order; there may be none.
+	Preparers []Preparer
+	// TooLarge says of a downstream pod without a node that no downstream node is
+	// large enough for it, and why, in words that follow "The pod". It is asked
+	// often and must not wait for anything. Nil is never.
+	TooLarge func(*corev1.Pod) (message string, tooLarge bool)
+	Events   events.EventRecorder
+	Metrics  *Metrics
+	Clock    clock.PassiveClock
 }
 
 // Reconcile plans until a plan needs no further reading, and applies it. An
@@ -55,15 +61,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 			w.Upstream, err = read(ctx, r.Upstream.Live, key)
 			w.UpstreamLive = true
 		case action.Confirm == Downstream:
-			w.Downstream, err = read(ctx, r.Downstream.Live, key)
+			w.Downstream, err = read(ctx, r.Downstream.Live, r.Node.Below(key))
 			w.DownstreamLive = true
+		case action.Prepare:
+			err = r.prepare(ctx, &w)
 		case action.Create != nil:
-			var created bool
-			if created, err = r.create(ctx, &w, action.Create); created {
+			var over bool
+			if over, err = r.create(ctx, key, &w, action); over {
 				return reconcile.Result{}, err
 			}
 		default:
-			return r.apply(ctx, key, w.Upstream, action)
+			return r.apply(ctx, key, w, action)
 		}
 		if err != nil {
 			return reconcile.Result{}, err
@@ -77,11 +85,17 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (Worl
 	if err != nil {
 		return World{}, fmt.Errorf("upstream: %w", err)
 	}
-	downstream, err := read(ctx, r.Downstream.Client, key)
+	downstream, err := read(ctx, r.Downstream.Client, r.Node.Below(key))
 	if err != nil {
 		return World{}, fmt.Errorf("downstream: %w", err)
 	}
-	return World{Upstream: upstream, Downstream: downstream, Now: metav1.NewTime(r.Clock.Now())}, nil
+	w := World{Upstream: upstream, Downstream: downstream, Now: metav1.NewTime(r.Clock.Now())}
+	if r.TooLarge != nil && downstream != nil && r.Node.Owns(downstream) && downstream.Spec.NodeName == "" && downstream.DeletionTimestamp == nil {
+		if message, tooLarge := r.TooLarge(downstream); tooLarge {
+			w.TooLarge = message
+		}
+	}
+	return w, nil
 }
 
 // read returns nil for a pod that does not exist.
@@ -100,30 +114,31 @@ func read(ctx context.Context, from client.Reader, key types.NamespacedName) (*c
 // create creates the downstream pod. It returns true when this reconciliation is
 // over, and false when w has changed, or the way is free, and is to be planned
 // again.
-func (r *Reconciler) create(ctx context.Context, w *World, pod *corev1.Pod) (over bool, err error) {
-	key := client.ObjectKeyFromObject(pod)
-	refused := r.Downstream.Client.Create(ctx, pod)
+func (r *Reconciler) create(ctx context.Context, key types.NamespacedName, w *World, action Action) (over bool, err error) {
+	refused := r.Downstream.Client.Create(ctx, action.Create)
 	if refused == nil {
 		r.Metrics.created.Inc()
-		logf.FromContext(ctx).V(1).Info("Created the downstream pod", "uid", pod.UID)
+		logf.FromContext(ctx).V(1).Info("Created the downstream pod", "uid", action.Create.UID)
+		for _, note := range action.Notes {
+			r.tell(w.Upstream, note)
+		}
 		return true, nil
 	}
 	switch judge(refused) {
 	case exists:
-		w.Downstream, err = read(ctx, r.Downstream.Live, key)
+		w.Downstream, err = read(ctx, r.Downstream.Live, r.Node.Below(key))
 		w.DownstreamLive = true
 		return err != nil, err
 	case homeless:
-		err = r.createNamespace(ctx, key.Namespace)
+		err = r.settle(ctx, w.Upstream)
 		return err != nil, err
 	case permanent:
-		_, err = r.apply(ctx, key, w.Upstream, w.Rejected(refused))
+		_, err = r.apply(ctx, key, *w, w.Rejected(refused))
 		return true, err
 	case answered:
-		r.warn(w.Upstream, Warning{Reason: ReasonCreateFailed, Note: refused.Error()})
-		return true, fmt.Errorf("cannot create the downstream pod: %w", refused)
+		r.complain(w.Upstream, refused)
+		_, err = r.apply(ctx, key, *w, w.Released())
 	case transient:
-		return true, fmt.Errorf("cannot create the downstream pod: %w", refused)
 	}
-	return true, fmt.Errorf("cannot create the downstream pod: %w", refused)
+	return true, errors.Join(fmt.Errorf("cannot create the downstream pod: %w", refused), err)
 }

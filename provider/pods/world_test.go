@@ -15,11 +15,14 @@ import (
 type plan struct {
 	Row            Row
 	Confirm        Side
+	Prepare        bool
 	Create, Change bool
 	Delete         types.UID
 	Grace          int64 // -1: the downstream pod's own
 	Phase          corev1.PodPhase
 	Reason         string
+	Message        string // of the rows that wait for several things
+	Notes          []string
 	Annotation     string
 	Warning        string
 	DeleteUpstream bool
@@ -28,7 +31,7 @@ type plan struct {
 
 func summary(a Action) plan {
 	p := plan{
-		Row: a.Row, Confirm: a.Confirm, Create: a.Create != nil, Change: a.Change != nil,
+		Row: a.Row, Confirm: a.Confirm, Prepare: a.Prepare, Create: a.Create != nil, Change: a.Change != nil,
 		Annotation: a.DownstreamNode, DeleteUpstream: a.DeleteUpstream, Again: a.Again,
 	}
 	if a.Delete != nil {
@@ -40,6 +43,12 @@ func summary(a Action) plan {
 	if a.Status != nil {
 		p.Phase, p.Reason = a.Status.Phase, a.Status.Reason
 	}
+	if a.Status != nil && a.Row == RowBlocked {
+		p.Message = a.Status.Message
+	}
+	for _, note := range a.Notes {
+		p.Notes = append(p.Notes, note.Reason)
+	}
 	if a.Warning != nil {
 		p.Warning = a.Warning.Reason
 	}
@@ -48,10 +57,10 @@ func summary(a Action) plan {
 
 func testNode() Node {
 	return Node{
-		Identity: translate.Identity{
+		Rules: translate.Rules{Identity: translate.Identity{
 			UpstreamID: "cluster",
 			Node:       stash.VirtualNode{Name: "east", Labels: map[string]string{"clusterID": "east"}, RoutingKeys: stash.DefaultRoutingKeys()},
-		},
+		}},
 		InternalIP: "192.0.2.10",
 	}
 }
@@ -73,7 +82,7 @@ func upstream(options ...option) *corev1.Pod {
 
 // twin is the downstream pod that stands for upstream().
 func twin(options ...option) *corev1.Pod {
-	p, err := translate.Pod(upstream(), testNode().Identity)
+	p, _, err := translate.Pod(upstream(), testNode().Rules, translate.Facts{})
 	if err != nil {
 		panic(err)
 	}
@@ -120,6 +129,8 @@ func deleting(grace int64) option {
 func annotated(key, value string) option {
 	return func(p *corev1.Pod) { p.Annotations = map[string]string{key: value} }
 }
+
+func ofClass(name string) option { return func(p *corev1.Pod) { p.Spec.PriorityClassName = name } }
 
 func ownedBy(kind string) option {
 	return func(p *corev1.Pod) {

@@ -1,5 +1,6 @@
 // Package stream opens what kubectl asks a kubelet for about one pod, logs, exec,
-// attach and port-forward, in the downstream cluster.
+// attach and port-forward, in the downstream cluster, and lists the pods that
+// there are.
 //
 //	kubectl ──▶ upstream API server ──▶ Handler ──▶ downstream API server ──▶ kubelet
 //	                                      │

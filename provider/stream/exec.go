@@ -20,10 +20,10 @@ import (
 
 // exec runs a command in a container of the downstream pod.
 func (h *Handler) exec(w http.ResponseWriter, r *http.Request) {
-	t := targetOf(r)
 	r, cancel := h.endless(r)
 	defer cancel()
-	if !h.admit(w, r, t) {
+	t, ok := h.admit(w, r)
+	if !ok {
 		return
 	}
 	run := func(ctx context.Context, _, _, _ string, command []string, client api.AttachIO) error {
@@ -37,10 +37,10 @@ func (h *Handler) exec(w http.ResponseWriter, r *http.Request) {
 
 // attach joins what runs in a container of the downstream pod.
 func (h *Handler) attach(w http.ResponseWriter, r *http.Request) {
-	t := targetOf(r)
 	r, cancel := h.endless(r)
 	defer cancel()
-	if !h.admit(w, r, t) {
+	t, ok := h.admit(w, r)
+	if !ok {
 		return
 	}
 	join := func(ctx context.Context, _, _, _ string, client api.AttachIO) error {

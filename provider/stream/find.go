@@ -35,7 +35,7 @@ func refuseDownstream(code int, format string, args ...any) error {
 	return refusal{code: code, text: fmt.Sprintf(format, args...), downstream: true}
 }
 
-// Pods finds the two pods of one name.
+// Pods finds the two pods of one upstream namespace and name.
 type Pods struct {
 	// Upstream holds the pods that are bound to the virtual node. A cache is
 	// enough: what it does not show yet cannot have been started.
@@ -43,41 +43,58 @@ type Pods struct {
 	// Downstream is the API server itself. A cache that is behind would lead into
 	// somebody else's pod of the same name.
 	Downstream client.Reader
-	// Identity tells our downstream pods from all others.
+	// DownstreamCache holds the downstream pods, of ours at least the metadata; it
+	// only lists them.
+	DownstreamCache client.Reader
+	// Identity tells our downstream pods from all others, and where they are.
 	Identity translate.Identity
 }
 
-// find makes sure that the downstream pod of this namespace and name stands for
-// an upstream pod of this virtual node. container must be one of the upstream
-// pod's, unless it is empty. The error is a refusal, or what a client returned.
-func (p Pods) find(ctx context.Context, namespace, name, container string) error {
+// find makes sure that a downstream pod stands for the upstream pod of this
+// namespace and name on this virtual node, and returns where it is. container must
+// be one of the upstream pod's, unless it is empty. The error is a refusal, or what
+// a client returned.
+func (p Pods) find(ctx context.Context, namespace, name, container string) (client.ObjectKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	key := client.ObjectKey{Namespace: namespace, Name: name}
-	var up, down corev1.Pod
-	err := p.Upstream.Get(ctx, key, &up)
-	switch {
-	case apierrors.IsNotFound(err):
-		return refuse(http.StatusNotFound, "pod %q does not exist", name)
-	case err != nil:
-		return fmt.Errorf("cannot find the upstream pod: %w", err)
-	case up.Spec.NodeName != p.Identity.Node.Name:
-		return refuse(http.StatusNotFound, "pod %q does not exist", name)
-	case container != "" && !hasContainer(&up.Spec, container):
-		return refuse(http.StatusNotFound, "container %q not found in pod %q", container, name)
+	up, err := p.findUpstream(ctx, client.ObjectKey{Namespace: namespace, Name: name}, container)
+	if err != nil {
+		return client.ObjectKey{}, err
 	}
+	key := client.ObjectKey{Namespace: p.Identity.Namespaces.Downstream(namespace), Name: name}
+	called := name
+	if key.Namespace != namespace {
+		called = key.String()
+	}
+	var down corev1.Pod
 	err = p.Downstream.Get(ctx, key, &down)
 	switch {
 	case apierrors.IsNotFound(err):
-		return refuseDownstream(http.StatusNotFound, "pod %q does not exist in the downstream cluster", name)
+		return key, refuseDownstream(http.StatusNotFound, "pod %q does not exist in the downstream cluster", called)
 	case err != nil:
-		return fmt.Errorf("cannot find the downstream pod: %w", err)
+		return key, fmt.Errorf("cannot find the downstream pod: %w", err)
 	case !p.Identity.Owns(&down):
-		return refuseDownstream(http.StatusConflict, "the pod %q in the downstream cluster belongs to somebody else", name)
-	case !p.Identity.StandsFor(&down, &up):
-		return refuseDownstream(http.StatusConflict, "the pod %q in the downstream cluster is that of a predecessor, which is not gone yet", name)
+		return key, refuseDownstream(http.StatusConflict, "the pod %q in the downstream cluster belongs to somebody else", called)
+	case !p.Identity.StandsFor(&down, up):
+		return key, refuseDownstream(http.StatusConflict, "the pod %q in the downstream cluster is that of a predecessor, which is not gone yet", called)
 	}
-	return nil
+	return key, nil
+}
+
+func (p Pods) findUpstream(ctx context.Context, key client.ObjectKey, container string) (*corev1.Pod, error) {
+	var up corev1.Pod
+	err := p.Upstream.Get(ctx, key, &up)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, refuse(http.StatusNotFound, "pod %q does not exist", key.Name)
+	case err != nil:
+		return nil, fmt.Errorf("cannot find the upstream pod: %w", err)
+	case up.Spec.NodeName != p.Identity.Node.Name:
+		return nil, refuse(http.StatusNotFound, "pod %q does not exist", key.Name)
+	case container != "" && !hasContainer(&up.Spec, container):
+		return nil, refuse(http.StatusNotFound, "container %q not found in pod %q", container, key.Name)
+	}
+	return &up, nil
 }
 
 func hasContainer(spec *corev1.PodSpec, name string) bool {

@@ -78,7 +78,7 @@ func TestFind(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			err := Pods{Upstream: tc.up, Downstream: tc.down, Identity: id}.find(t.Context(), "shop", "web", tc.container)
+			_, err := Pods{Upstream: tc.up, Downstream: tc.down, Identity: id}.find(t.Context(), "shop", "web", tc.container)
 			code := 0
 			if err != nil {
 				code = codeOf(err)
@@ -88,6 +88,38 @@ func TestFind(t *testing.T) {
 			}
 			if refused, _ := errors.AsType[refusal](err); refused.downstream != tc.downstream {
 				t.Errorf("%s\nthe fault is downstream: %t, want %t", tc.reason, refused.downstream, tc.downstream)
+			}
+		})
+	}
+}
+
+// TestFindElsewhere: where namespaces have other names downstream, that is where
+// the pod is looked for, and what it is called.
+func TestFindElsewhere(t *testing.T) {
+	id := translate.Identity{UpstreamID: "up", Node: stash.VirtualNode{Name: "east"}, Namespaces: translate.Namespaces{Prefix: "a-"}}
+	above := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1"}, Spec: corev1.PodSpec{NodeName: "east"}}
+	foreign := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "a-shop", Name: "web", UID: "9"}}
+	ours := foreign.DeepCopy()
+	id.Mark(&ours.ObjectMeta, "1")
+	sameName := ours.DeepCopy()
+	sameName.Namespace = "shop"
+	for name, tc := range map[string]struct {
+		reason string
+		down   *corev1.Pod
+		want   string
+	}{
+		"ours":         {"The mapped namespace has it.", ours, "a-shop/web"},
+		"foreign":      {"It is called what it is called there.", foreign, `the pod "a-shop/web" in the downstream cluster belongs to somebody else`},
+		"not-anywhere": {"There, there is none.", sameName, `pod "a-shop/web" does not exist in the downstream cluster`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, err := Pods{Upstream: cluster{pod: above}, Downstream: cluster{pod: tc.down}, Identity: id}.find(t.Context(), "shop", "web", "")
+			got := key.String()
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("%s\ngot %q, want %q", tc.reason, got, tc.want)
 			}
 		})
 	}

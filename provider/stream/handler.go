@@ -23,7 +23,7 @@ const (
 	creationTimeout = 30 * time.Second
 )
 
-// Handler serves the part of the kubelet API that is about one pod.
+// Handler serves the part of the kubelet API that is about pods.
 type Handler struct {
 	pods   Pods
 	config *rest.Config
@@ -45,6 +45,9 @@ func NewHandler(ctx context.Context, pods Pods, config *rest.Config) (*Handler, 
 		return nil, fmt.Errorf("cannot open the downstream cluster for streams: %w", err)
 	}
 	h := &Handler{pods: pods, config: config, client: clients, routes: http.NewServeMux(), stopping: ctx}
+	for _, path := range []string{"/pods", "/pods/{$}", "/runningpods", "/runningpods/{$}"} {
+		h.routes.HandleFunc("GET "+path, h.list)
+	}
 	h.routes.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", h.logs)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		h.routes.HandleFunc(method+" /exec/{namespace}/{pod}/{container}", h.exec)
@@ -54,7 +57,7 @@ func NewHandler(ctx context.Context, pods Pods, config *rest.Config) (*Handler, 
 	return h, nil
 }
 
-// ServeHTTP answers 404 to everything that is not about a pod's streams.
+// ServeHTTP answers 404 to everything that is not about pods.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.requests.begin() {
 		http.Error(w, "the virtual node is stopping", http.StatusServiceUnavailable)
@@ -67,20 +70,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Wait refuses further requests and returns when none is left.
 func (h *Handler) Wait() { h.requests.dismiss() }
 
-// target names what a request is about.
+// target names what a request is about, in one of the two clusters.
 type target struct{ namespace, pod, container string }
 
 func targetOf(r *http.Request) target {
 	return target{r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container")}
 }
 
-// admit finds the target's pods. If it returns false the request is answered.
-func (h *Handler) admit(w http.ResponseWriter, r *http.Request, t target) bool {
-	err := h.pods.find(r.Context(), t.namespace, t.pod, t.container)
+// below is the target in the downstream cluster. The error is find's.
+func (h *Handler) below(r *http.Request, upstream target) (downstream target, err error) {
+	key, err := h.pods.find(r.Context(), upstream.namespace, upstream.pod, upstream.container)
+	return target{key.Namespace, key.Name, upstream.container}, err
+}
+
+// admit finds the target in the downstream cluster. If it returns false the
+// request is answered.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (downstream target, ok bool) {
+	downstream, err := h.below(r, targetOf(r))
 	if err != nil {
 		answer(w, r, err)
 	}
-	return err == nil
+	return downstream, err == nil
 }
 
 // endless returns the request with a context that also ends when the process

@@ -22,8 +22,8 @@ func (h *Handler) logs(w http.ResponseWriter, r *http.Request) {
 		r, cancel = h.endless(r)
 		defer cancel()
 	}
-	t := targetOf(r)
-	if err := h.pods.find(r.Context(), t.namespace, t.pod, t.container); err != nil {
+	t, err := h.below(r, targetOf(r))
+	if err != nil {
 		answer(w, r, notReadable(err))
 		return
 	}

@@ -22,10 +22,10 @@ import (
 // connections go through one to the downstream API server, and no port is opened
 // here.
 func (h *Handler) portForward(w http.ResponseWriter, r *http.Request) {
-	t := targetOf(r)
 	r, cancel := h.endless(r)
 	defer cancel()
-	if !h.admit(w, r, t) {
+	t, ok := h.admit(w, r)
+	if !ok {
 		return
 	}
 	downstream, err := h.dialPortForward(r.Context(), t)

@@ -1,19 +1,26 @@
 package translate
 
 import (
-	"encoding/json"
-	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/spillway-io/spillway/api"
 )
 
 // Change is what an existing downstream pod must take over from its upstream
-// pod. Its JSON is a strategic merge patch of the downstream pod.
+// pod. Patches is how.
 type Change struct {
-	Metadata ChangedMetadata `json:"metadata"`
-	Spec     *ChangedSpec    `json:"spec,omitempty"`
+	Metadata ChangedMetadata
+	// Spec is nil when images and deadline are as they should be.
+	Spec *ChangedSpec
+	// EphemeralContainers are new.
+	EphemeralContainers []corev1.EphemeralContainer
+	// Resources is nil when there is nothing to resize.
+	Resources *ChangedResources
 }
 
 // ChangedMetadata holds labels and annotations with new values.
@@ -37,34 +44,54 @@ type ContainerImage struct {
 	Image string `json:"image"`
 }
 
+// ChangedResources holds requests and limits with new values, by container name
+// and for the pod as a whole.
+type ChangedResources struct {
+	InitContainers []ContainerResources         `json:"initContainers,omitempty"`
+	Containers     []ContainerResources         `json:"containers,omitempty"`
+	Resources      *corev1.ResourceRequirements `json:"resources,omitempty"`
+}
+
+// ContainerResources are resources of the container with that name.
+type ContainerResources struct {
+	Name      string                      `json:"name"`
+	Resources corev1.ResourceRequirements `json:"resources"`
+}
+
+// ChangesSpec says whether the downstream kubelet has something to take up, so
+// that the upstream generation is not observed yet.
+func (c *Change) ChangesSpec() bool {
+	return c != nil && (c.Spec != nil || c.EphemeralContainers != nil || c.Resources != nil)
+}
+
 // Follow returns what changed upstream and is not yet in the downstream pod, or
-// nil. Labels and annotations are added and altered, never removed: what is more
-// downstream may have been put there by others. Images and the deadline follow
-// only a change of the upstream spec that is not yet observed, so that an image
-// which downstream admission rewrites is not fought over.
-func Follow(upstream, downstream *corev1.Pod, id Identity) *Change {
-	want := metadata(upstream, id)
+// nil. Nothing is ever removed: what is more downstream may have been put there by
+// others. Images, the deadline and resources follow only a change of the upstream
+// spec that is not yet observed, so that a value which downstream admission
+// rewrites is not fought over. The containers of a pod that is over do not change.
+func Follow(upstream, downstream *corev1.Pod, rules Rules) *Change {
+	want := metadata(upstream, rules.Identity)
+	// What the pod was made with stays so, see MadeFor.
+	delete(want.Annotations, api.APIAccessAnnotation)
 	change := Change{Metadata: ChangedMetadata{
 		UID:         downstream.UID,
 		Labels:      differing(want.Labels, downstream.Labels),
 		Annotations: differing(want.Annotations, downstream.Annotations),
 	}}
+	over := Finished(downstream) || downstream.DeletionTimestamp != nil
 	if upstream.Generation > 1 && upstream.Generation != upstream.Status.ObservedGeneration {
 		change.Spec = changedSpec(&upstream.Spec, &downstream.Spec)
+		if !over {
+			change.Resources = changedResources(&upstream.Spec, &downstream.Spec)
+		}
 	}
-	if change.Spec == nil && change.Metadata.Labels == nil && change.Metadata.Annotations == nil {
+	if !over {
+		change.EphemeralContainers = newEphemeralContainers(upstream, downstream, rules.MadeFor(downstream))
+	}
+	if !change.ChangesSpec() && change.Metadata.Labels == nil && change.Metadata.Annotations == nil {
 		return nil
 	}
 	return &change
-}
-
-// Patch returns the change as a strategic merge patch.
-func (c Change) Patch() ([]byte, error) {
-	patch, err := json.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode the change of the downstream pod: %w", err)
-	}
-	return patch, nil
 }
 
 func changedSpec(upstream, downstream *corev1.PodSpec) *ChangedSpec {
@@ -83,26 +110,35 @@ func changedSpec(upstream, downstream *corev1.PodSpec) *ChangedSpec {
 
 func changedImages(upstream, downstream []corev1.Container) []ContainerImage {
 	var changed []ContainerImage
-	for i := range downstream {
-		for j := range upstream {
-			if upstream[j].Name == downstream[i].Name && upstream[j].Image != downstream[i].Image {
-				changed = append(changed, ContainerImage{Name: upstream[j].Name, Image: upstream[j].Image})
-			}
+	for want, have := range pairs(upstream, downstream) {
+		if want.Image != have.Image {
+			changed = append(changed, ContainerImage{Name: want.Name, Image: want.Image})
 		}
 	}
 	return changed
 }
 
+// newEphemeralContainers translates those that downstream does not have, by name.
+// They are never altered once they are there.
+func newEphemeralContainers(upstream, downstream *corev1.Pod, rules Rules) []corev1.EphemeralContainer {
+	have := ephemeralNames(downstream.Spec.EphemeralContainers)
+	isThere := func(c corev1.EphemeralContainer) bool { return slices.Contains(have, c.Name) }
+	if !slices.ContainsFunc(upstream.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return !isThere(c) }) {
+		return nil
+	}
+	spec := upstream.Spec.DeepCopy()
+	content(spec, upstream, rules, rules.Access.modeOrNone(upstream))
+	return slices.DeleteFunc(spec.EphemeralContainers, isThere)
+}
+
 func differing(want, have map[string]string) map[string]string {
-	var result map[string]string
-	for key, value := range want {
-		if had, ok := have[key]; ok && had == value {
-			continue
-		}
-		if result == nil {
-			result = make(map[string]string)
-		}
-		result[key] = value
+	result := maps.Clone(want)
+	maps.DeleteFunc(result, func(key, value string) bool {
+		had, ok := have[key]
+		return ok && had == value
+	})
+	if len(result) == 0 {
+		return nil
 	}
 	return result
 }

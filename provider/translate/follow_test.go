@@ -2,11 +2,12 @@ package translate_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 
 	"github.com/spillway-io/spillway/provider/translate"
@@ -20,6 +21,7 @@ func TestFollow(t *testing.T) {
 		upstream   option // what happened upstream since the downstream pod was made
 		downstream option // and downstream
 		want       option // what the downstream pod is like afterwards; nil: there is nothing to follow
+		at         string // the subresource that takes it
 	}{
 		"nothing-changed": {
 			reason: "a downstream pod as it was made needs nothing",
@@ -63,12 +65,64 @@ func TestFollow(t *testing.T) {
 			upstream: func(p *corev1.Pod) { p.Generation, p.Spec.ActiveDeadlineSeconds = 2, new(int64(60)) },
 			want:     func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(60)) },
 		},
+		"access-stays": {
+			reason:   "what a pod has access to is decided when it is made",
+			upstream: func(p *corev1.Pod) { p.Annotations = map[string]string{"spillway.io/api-access": "downstream"} },
+		},
+		"ephemeral-container": {
+			reason: "a new ephemeral container follows as it would have been made, whatever was observed",
+			upstream: func(p *corev1.Pod) {
+				p.Spec.EphemeralContainers = append(p.Spec.EphemeralContainers, debugger("one"), debugger("two"))
+			},
+			downstream: func(p *corev1.Pod) { p.Spec.EphemeralContainers = []corev1.EphemeralContainer{debugger("one")} },
+			want: func(p *corev1.Pod) {
+				two := debugger("two")
+				two.Env = []corev1.EnvVar{{Name: "UID", Value: "up"}}
+				two.VolumeMounts = two.VolumeMounts[1:]
+				// Where a patch of that kind adds to a list is not ours to say.
+				p.Spec.EphemeralContainers = append([]corev1.EphemeralContainer{two}, p.Spec.EphemeralContainers...)
+			},
+			at: "ephemeralcontainers",
+		},
+		"ephemeral-container-too-late": {
+			reason:     "a pod that is over takes no more containers",
+			upstream:   func(p *corev1.Pod) { p.Spec.EphemeralContainers = []corev1.EphemeralContainer{debugger("one")} },
+			downstream: func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded },
+		},
+		"resize": {
+			reason:     "resources follow by container name, and defaults that downstream added stay",
+			upstream:   func(p *corev1.Pod) { p.Generation = 2; request(p, "cpu", "2") },
+			downstream: func(p *corev1.Pod) { request(p, "memory", "1Gi") },
+			want:       func(p *corev1.Pod) { request(p, "cpu", "2") },
+			at:         "resize",
+		},
+		"resize-of-a-pod": {
+			reason: "resources of the pod as a whole follow too",
+			upstream: func(p *corev1.Pod) {
+				p.Generation, p.Spec.Resources = 2, &corev1.ResourceRequirements{Limits: corev1.ResourceList{"cpu": resource.MustParse("3")}}
+			},
+			downstream: func(p *corev1.Pod) {
+				p.Spec.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{"cpu": resource.MustParse("2")}}
+			},
+			want: func(p *corev1.Pod) { p.Spec.Resources.Limits["cpu"] = resource.MustParse("3") },
+			at:   "resize",
+		},
+		"resize-in-other-words": {
+			reason:     "the same quantity is no change",
+			upstream:   func(p *corev1.Pod) { p.Generation = 2; request(p, "cpu", "2") },
+			downstream: func(p *corev1.Pod) { request(p, "cpu", "2000m") },
+		},
+		"resize-rewritten-downstream": {
+			reason:     "resources that downstream admission gives are not fought over",
+			downstream: func(p *corev1.Pod) { request(p, "cpu", "4") },
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			upstream := pod(containers("app"), generation(1))
 			upstream.UID = "up"
-			downstream, err := translate.Pod(upstream, id)
+			upstream.Spec.Volumes = []corev1.Volume{admittedToken()}
+			downstream, _, err := translate.Pod(upstream, translate.Rules{Identity: id}, translate.Facts{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +132,7 @@ func TestFollow(t *testing.T) {
 					(*change)(to)
 				}
 			}
-			change := translate.Follow(upstream, downstream, id)
+			change := translate.Follow(upstream, downstream, translate.Rules{Identity: id})
 			if tc.want == nil {
 				if change != nil {
 					t.Errorf("%s: Follow() = %+v, want nothing", tc.reason, change)
@@ -88,62 +142,72 @@ func TestFollow(t *testing.T) {
 			if change == nil {
 				t.Fatalf("%s: Follow() found nothing", tc.reason)
 			}
-			got := patched(t, downstream, change)
+			got, at := patched(t, downstream, change)
+			if diff := cmp.Diff([]string{tc.at}, at); diff != "" {
+				t.Errorf("%s: the patches are for: -want +got:\n%s", tc.reason, diff)
+			}
+			if (tc.at != "") && !change.ChangesSpec() {
+				t.Errorf("%s: a change of the spec that is none", tc.reason)
+			}
 			want := downstream.DeepCopy()
 			tc.want(want)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: the patched downstream pod: -want +got:\n%s", tc.reason, diff)
 			}
-			if again := translate.Follow(upstream, got, id); again != nil {
+			if again := translate.Follow(upstream, got, translate.Rules{Identity: id}); again != nil {
 				t.Errorf("Follow() of a pod that was patched = %+v, want nothing", again)
 			}
 		})
 	}
 }
 
-func TestMarksAreNeededAll(t *testing.T) {
-	id := translate.Identity{UpstreamID: upstreamID, Node: stash.VirtualNode{Name: "east"}}
-	marked := &corev1.Pod{}
-	id.Mark(&marked.ObjectMeta, "up")
-	upstream := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "up"}}
-	if !id.Owns(marked) || !id.StandsFor(marked, upstream) {
-		t.Errorf("a pod with all marks, %v %v, is not owned", marked.Labels, marked.Annotations)
-	}
-	for what, unmark := range map[string]func(*corev1.Pod){
-		"another upstream cluster": func(p *corev1.Pod) { p.Labels["spillway.io/upstream"] = "other" },
-		"another virtual node":     func(p *corev1.Pod) { p.Labels["spillway.io/virtual-node"] = "other" },
-		"no upstream UID":          func(p *corev1.Pod) { p.Annotations = nil },
-		"no labels":                func(p *corev1.Pod) { p.Labels = nil },
-	} {
-		foreign := marked.DeepCopy()
-		unmark(foreign)
-		if id.Owns(foreign) {
-			t.Errorf("a pod with %s is owned", what)
-		}
-	}
-	if id.StandsFor(marked, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "next"}}) {
-		t.Error("a pod stands for the successor of the pod it was made for")
+func request(p *corev1.Pod, name corev1.ResourceName, quantity string) {
+	p.Spec.Containers[0].Resources.Requests[name] = resource.MustParse(quantity)
+}
+
+func debugger(name string) corev1.EphemeralContainer {
+	return corev1.EphemeralContainer{
+		TargetContainerName: "app",
+		EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: name, Image: "debug",
+			Env:          []corev1.EnvVar{{Name: "UID", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}}}},
+			VolumeMounts: []corev1.VolumeMount{{Name: "kube-api-access-x", MountPath: "/token"}, {Name: "data", MountPath: "/data"}},
+		},
 	}
 }
 
-// patched applies the change as the API server does.
-func patched(t *testing.T, downstream *corev1.Pod, change *translate.Change) *corev1.Pod {
+// admittedToken is the volume that upstream admission adds.
+func admittedToken() corev1.Volume {
+	root := corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}
+	return corev1.Volume{Name: "kube-api-access-x", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{}}, {ConfigMap: &root}},
+	}}}
+}
+
+// patched applies the change as the API server does, and says where.
+func patched(t *testing.T, downstream *corev1.Pod, change *translate.Change) (got *corev1.Pod, subresources []string) {
 	t.Helper()
-	patch, err := change.Patch()
+	patches, err := change.Patches()
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := json.Marshal(downstream)
-	if err != nil {
-		t.Fatal(err)
+	for _, patch := range patches {
+		subresources = append(subresources, patch.Subresource)
+		before, err := json.Marshal(downstream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := strategicpatch.StrategicMergePatch(before, patch.Body, corev1.Pod{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(patch.Body), `"metadata":{"uid":"down"`) {
+			t.Errorf("patch %s of %q names no UID", patch.Body, patch.Subresource)
+		}
+		downstream = &corev1.Pod{}
+		if err := json.Unmarshal(after, downstream); err != nil {
+			t.Fatal(err)
+		}
 	}
-	after, err := strategicpatch.StrategicMergePatch(before, patch, corev1.Pod{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := &corev1.Pod{}
-	if err := json.Unmarshal(after, got); err != nil {
-		t.Fatal(err)
-	}
-	return got
+	return downstream, subresources
 }

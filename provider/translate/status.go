@@ -13,7 +13,7 @@ import (
 // What a kubelet would say comes from downstream. What upstream's own components
 // say stays: PodScheduled, conditions of other controllers, the QoS class (the
 // API server computes it, and refuses another), the nominated node and resource
-// claims. A downstream pod that no node has taken up yet changes nothing but the
+// claims. Verdicts has every field. A downstream pod that no node has taken up yet changes nothing but the
 // DownstreamScheduled condition, so that nothing is written in vain.
 func Status(upstream, downstream *corev1.Pod, internalIP string) corev1.PodStatus {
 	status := *downstream.Status.DeepCopy()
@@ -33,9 +33,12 @@ func Status(upstream, downstream *corev1.Pod, internalIP string) corev1.PodStatu
 		status.HostIP = internalIP
 		status.HostIPs = []corev1.HostIP{{IP: internalIP}}
 	}
-	status.InitContainerStatuses = statusesOf(status.InitContainerStatuses, containerNames(upstream.Spec.InitContainers))
-	status.ContainerStatuses = statusesOf(status.ContainerStatuses, containerNames(upstream.Spec.Containers))
-	status.EphemeralContainerStatuses = statusesOf(status.EphemeralContainerStatuses, ephemeralNames(upstream.Spec.EphemeralContainers))
+	status.InitContainerStatuses = statusesOf(status.InitContainerStatuses, upstream)
+	status.ContainerStatuses = statusesOf(status.ContainerStatuses, upstream)
+	status.EphemeralContainerStatuses = statusesOf(status.EphemeralContainerStatuses, upstream)
+	status.VolumeHealth = without(status.VolumeHealth, func(h corev1.PodVolumeHealth) bool {
+		return !slices.ContainsFunc(upstream.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == h.Name })
+	})
 	return status
 }
 
@@ -60,18 +63,35 @@ func observedGeneration(upstream, downstream *corev1.Pod) int64 {
 	return upstream.Generation
 }
 
-// statusesOf keeps the statuses of containers that the upstream pod has:
-// downstream admission may have added some of its own.
-func statusesOf(statuses []corev1.ContainerStatus, names []string) []corev1.ContainerStatus {
-	return slices.DeleteFunc(statuses, func(s corev1.ContainerStatus) bool { return !slices.Contains(names, s.Name) })
+// statusesOf keeps the statuses of containers and mounts that the upstream pod has:
+// downstream admission may have added some of its own. A mount is known by its
+// path; that of the token is another volume's in each cluster.
+func statusesOf(statuses []corev1.ContainerStatus, upstream *corev1.Pod) []corev1.ContainerStatus {
+	mounts := make(map[string][]corev1.VolumeMount)
+	for _, c := range allContainers(&upstream.Spec) {
+		mounts[c.Name] = c.VolumeMounts
+	}
+	statuses = slices.DeleteFunc(statuses, func(s corev1.ContainerStatus) bool {
+		_, known := mounts[s.Name]
+		return !known
+	})
+	for i := range statuses {
+		statuses[i].VolumeMounts = mountsOf(statuses[i].VolumeMounts, mounts[statuses[i].Name])
+	}
+	return statuses
 }
 
-func containerNames(containers []corev1.Container) []string {
-	names := make([]string, 0, len(containers))
-	for i := range containers {
-		names = append(names, containers[i].Name)
+func mountsOf(statuses []corev1.VolumeMountStatus, mounts []corev1.VolumeMount) []corev1.VolumeMountStatus {
+	var known []corev1.VolumeMountStatus
+	for _, s := range statuses {
+		at := slices.IndexFunc(mounts, func(m corev1.VolumeMount) bool { return m.MountPath == s.MountPath })
+		if at < 0 {
+			continue
+		}
+		s.Name = mounts[at].Name
+		known = append(known, s)
 	}
-	return names
+	return known
 }
 
 func ephemeralNames(containers []corev1.EphemeralContainer) []string {

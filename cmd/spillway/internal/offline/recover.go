@@ -104,7 +104,7 @@ func (v VirtualNode) recover(at manifest.Position, pod *corev1.Pod, unknown []st
 	if pod.UID == "" {
 		pod.UID = inventUID("Pod", pod.Namespace, pod.Name)
 	}
-	plan := pods.Plan(pods.World{Upstream: pod, UpstreamLive: true, DownstreamLive: true}, v.identify(name))
+	plan := pods.Plan(pods.World{Upstream: pod, UpstreamLive: true, DownstreamLive: true, Prepared: true}, v.identify(name))
 	if plan.Create == nil {
 		recovered.Refused = true
 		reason := string(plan.Row)
@@ -125,8 +125,8 @@ func (v VirtualNode) recover(at manifest.Position, pod *corev1.Pod, unknown []st
 
 func (v VirtualNode) identify(name string) pods.Node {
 	spec := node.Spec{Name: name, Labels: v.Labels}
-	return pods.Node{Identity: translate.Identity{
+	return pods.Node{Rules: translate.Rules{Identity: translate.Identity{
 		UpstreamID: v.UpstreamID,
 		Node:       stash.VirtualNode{Name: name, Labels: spec.AllLabels(), RoutingKeys: v.RoutingKeys},
-	}}
+	}}}
 }
