@@ -1,13 +1,16 @@
 package node
 
 import (
+	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/capacity"
 )
 
 // Spec is what stays the same about a virtual node while the process lives.
@@ -16,6 +19,9 @@ type Spec struct {
 	Name string
 	// Labels are configured ones; those of every virtual node win.
 	Labels map[string]string
+	// RoutingKeys are labels that only configuration may set: by them the upstream
+	// scheduler and Recover have to come to the same verdict about a pod.
+	RoutingKeys []string
 	// InternalIP is the node's only address besides its name.
 	InternalIP string
 	// KubeletPort is where the kubelet API answers at that address; 0: nowhere.
@@ -27,8 +33,9 @@ type Spec struct {
 // State is what changes.
 type State struct {
 	Ready Readiness
-	// Free is both the capacity and the allocatable resources.
-	Free corev1.ResourceList
+	// Offer is what the downstream cluster can take. What is free there is both the
+	// capacity and the allocatable resources.
+	Offer capacity.Offer
 	// DownstreamVersion is the downstream API server's version, such as v1.37.0;
 	// empty while unknown.
 	DownstreamVersion string
@@ -42,9 +49,14 @@ type State struct {
 const (
 	ReasonReachable   = "DownstreamReachable"
 	ReasonUnreachable = "DownstreamUnreachable"
+	// ReasonNoUsableNode: the downstream API server answers, but no node there takes
+	// pods. The virtual node stays Ready, or its pods, which may run well on cordoned
+	// nodes, would be evicted; nothing is allocatable, so that no more come.
+	ReasonNoUsableNode = "NoUsableDownstreamNode"
 )
 
-// AllLabels are those of every virtual node, and the configured ones.
+// AllLabels are those of every virtual node, and the configured ones. They are a
+// function of the configuration only, see RoutingKeys.
 func (s Spec) AllLabels() map[string]string {
 	labels := map[string]string{
 		corev1.LabelOSStable:   "linux",
@@ -60,6 +72,27 @@ func (s Spec) AllLabels() map[string]string {
 	return labels
 }
 
+// currentLabels are AllLabels, and those on which the downstream nodes agree where
+// nothing is configured. Architecture and operating system have a default while
+// nothing is known of any node; when the nodes disagree there is no such label,
+// since each value would be a lie about some of the pods.
+func (s Spec) currentLabels(agreed map[string]string) map[string]string {
+	labels := s.AllLabels()
+	if agreed == nil {
+		return labels
+	}
+	for _, key := range capacity.AgreedKeys() {
+		if _, configured := s.Labels[key]; configured || slices.Contains(s.RoutingKeys, key) {
+			continue
+		}
+		delete(labels, key)
+		if value, ok := agreed[key]; ok {
+			labels[key] = value
+		}
+	}
+	return labels
+}
+
 // Taint keeps pods off the node that did not opt in.
 func Taint() corev1.Taint {
 	return corev1.Taint{Key: api.ProviderTaintKey, Value: api.ProviderTaintValue, Effect: corev1.TaintEffectNoSchedule}
@@ -68,13 +101,13 @@ func Taint() corev1.Taint {
 // Build returns the whole Node object. It shares no memory with its arguments:
 // virtual-kubelet writes into what it is given.
 func Build(spec Spec, state State) *corev1.Node {
-	labels := spec.AllLabels()
+	labels := spec.currentLabels(state.Offer.Labels)
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: spec.Name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: spec.Name, Labels: labels, Annotations: annotations(state.Offer)},
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{Taint()}},
 		Status: corev1.NodeStatus{
-			Capacity:    state.Free.DeepCopy(),
-			Allocatable: state.Free.DeepCopy(),
+			Capacity:    state.Offer.Free.DeepCopy(),
+			Allocatable: state.Offer.Free.DeepCopy(),
 			Conditions:  conditions(state),
 			Addresses: []corev1.NodeAddress{
 				{Type: corev1.NodeInternalIP, Address: spec.InternalIP},
@@ -88,6 +121,38 @@ func Build(spec Spec, state State) *corev1.Node {
 			},
 		},
 	}
+}
+
+// annotations publish the largest pod, unless it is not known.
+func annotations(offer capacity.Offer) map[string]string {
+	if offer.Largest == nil {
+		return nil
+	}
+	text, err := json.Marshal(offer.Largest)
+	if err != nil {
+		return nil // Quantities have no form that cannot be written.
+	}
+	return map[string]string{api.LargestPodAnnotation: string(text)}
+}
+
+// offerOf is what the Node says of the downstream cluster.
+func offerOf(existing *corev1.Node) capacity.Offer {
+	offer := capacity.Offer{Free: existing.Status.Allocatable, Labels: map[string]string{}}
+	for _, key := range capacity.AgreedKeys() {
+		if value, ok := existing.Labels[key]; ok {
+			offer.Labels[key] = value
+		}
+	}
+	var largest corev1.ResourceList
+	if err := json.Unmarshal([]byte(existing.Annotations[api.LargestPodAnnotation]), &largest); err == nil {
+		offer.Largest = largest
+	}
+	for _, c := range existing.Status.Conditions {
+		if c.Type == corev1.NodeReady && c.Reason == ReasonNoUsableNode {
+			offer.Unusable = c.Message
+		}
+	}
+	return offer
 }
 
 // versionMark stands between the downstream version and ours.
@@ -130,8 +195,11 @@ func conditions(state State) []corev1.NodeCondition {
 		Message:            "the downstream API server is ready",
 		LastTransitionTime: state.Ready.Since,
 	}
-	if !state.Ready.OK {
+	switch {
+	case !state.Ready.OK:
 		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, ReasonUnreachable, state.Ready.Cause
+	case state.Offer.Unusable != "":
+		ready.Reason, ready.Message = ReasonNoUsableNode, state.Offer.Unusable
 	}
 	all := []corev1.NodeCondition{ready}
 	for _, t := range []corev1.NodeConditionType{

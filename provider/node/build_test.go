@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/spillway-io/spillway/provider/capacity"
 )
 
 func TestBuildLabels(t *testing.T) {
@@ -70,7 +72,7 @@ func TestBuildLabels(t *testing.T) {
 // TestBuild: what a scheduler, a kubectl and a cloud provider read of the Node.
 func TestBuild(t *testing.T) {
 	free := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}
-	got := Build(Spec{Name: "east", InternalIP: "192.0.2.7", KubeletPort: 10250}, State{Free: free})
+	got := Build(Spec{Name: "east", InternalIP: "192.0.2.7", KubeletPort: 10250}, State{Offer: capacity.Offer{Free: free}})
 
 	if got.Name != "east" {
 		t.Errorf("name %q, want east", got.Name)
@@ -96,7 +98,7 @@ func TestBuild(t *testing.T) {
 // TestBuildSharesNothing: virtual-kubelet writes into the Node that it is given.
 func TestBuildSharesNothing(t *testing.T) {
 	spec := Spec{Name: "east", Labels: map[string]string{"clusterID": "east-1"}}
-	state := State{Free: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}}
+	state := State{Offer: capacity.Offer{Free: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}}}
 	built := Build(spec, state)
 	built.Labels["clusterID"] = "other"
 	built.Status.Capacity[corev1.ResourceCPU] = resource.MustParse("1")
@@ -104,7 +106,7 @@ func TestBuildSharesNothing(t *testing.T) {
 	if got := Build(spec, state); got.Labels["clusterID"] != "east-1" {
 		t.Errorf("a changed Node changed the configured labels: %v", got.Labels)
 	}
-	for name, list := range map[string]corev1.ResourceList{"state": state.Free, "allocatable": built.Status.Allocatable} {
+	for name, list := range map[string]corev1.ResourceList{"state": state.Offer.Free, "allocatable": built.Status.Allocatable} {
 		if cpu := list[corev1.ResourceCPU]; cpu.String() != "7" {
 			t.Errorf("changing the Node's capacity changed the %s to %s", name, cpu.String())
 		}
@@ -117,8 +119,9 @@ func TestBuildConditions(t *testing.T) {
 		corev1.NodePIDPressure: corev1.ConditionFalse, corev1.NodeNetworkUnavailable: corev1.ConditionFalse,
 	}
 	cases := map[string]struct {
-		ready Readiness
-		want  corev1.NodeCondition
+		ready    Readiness
+		unusable string
+		want     corev1.NodeCondition
 	}{
 		"ready": {
 			ready: Readiness{OK: true, Cause: "of the last outage", Since: probed(1)},
@@ -127,8 +130,15 @@ func TestBuildConditions(t *testing.T) {
 				LastTransitionTime: probed(1), LastHeartbeatTime: probed(9),
 			},
 		},
+		"ready-without-nodes": {
+			ready: Readiness{OK: true, Since: probed(1)}, unusable: "no downstream node takes pods: 2 cordoned",
+			want: corev1.NodeCondition{
+				Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "NoUsableDownstreamNode", Message: "no downstream node takes pods: 2 cordoned",
+				LastTransitionTime: probed(1), LastHeartbeatTime: probed(9),
+			},
+		},
 		"not-ready": {
-			ready: Readiness{Cause: "no route to host", Since: probed(2)},
+			ready: Readiness{Cause: "no route to host", Since: probed(2)}, unusable: "no downstream node takes pods: 2 not ready",
 			want: corev1.NodeCondition{
 				Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "DownstreamUnreachable", Message: "no route to host",
 				LastTransitionTime: probed(2), LastHeartbeatTime: probed(9),
@@ -138,7 +148,9 @@ func TestBuildConditions(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := map[corev1.NodeConditionType]corev1.ConditionStatus{}
-			for _, c := range Build(Spec{}, State{Ready: tc.ready, Since: probed(0), Now: probed(9)}).Status.Conditions {
+			for _, c := range Build(Spec{}, State{
+				Ready: tc.ready, Offer: capacity.Offer{Unusable: tc.unusable}, Since: probed(0), Now: probed(9),
+			}).Status.Conditions {
 				if c.Type == corev1.NodeReady {
 					if diff := cmp.Diff(tc.want, c); diff != "" {
 						t.Errorf("Ready: -want +got:\n%s", diff)

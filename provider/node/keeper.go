@@ -6,9 +6,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-io/spillway/provider/capacity"
 )
 
 // keeper holds the node's state and tells virtual-kubelet about its changes. It
@@ -62,7 +63,7 @@ func (k *keeper) current() *corev1.Node {
 }
 
 // run takes in news and passes changes on, until ctx ends.
-func (k *keeper) run(ctx context.Context, controllerDone <-chan struct{}, verdicts <-chan verdict, capacities <-chan corev1.ResourceList) {
+func (k *keeper) run(ctx context.Context, controllerDone <-chan struct{}, verdicts <-chan verdict, offers <-chan capacity.Offer) {
 	var callback func(*corev1.Node)
 	select {
 	case <-ctx.Done():
@@ -81,8 +82,8 @@ func (k *keeper) run(ctx context.Context, controllerDone <-chan struct{}, verdic
 				k.recovered()
 			}
 			changed = k.update(ctx, func(s *State) { s.judge(v) })
-		case free := <-capacities:
-			changed = k.update(ctx, func(s *State) { s.Free = free })
+		case offer := <-offers:
+			changed = k.update(ctx, func(s *State) { s.Offer = offer })
 		}
 		if changed {
 			deliver(callback, k.current(), controllerDone)
@@ -102,7 +103,7 @@ func (k *keeper) update(ctx context.Context, change func(*State)) bool {
 	}
 	return before.Ready.OK != k.state.Ready.OK || before.Ready.Cause != k.state.Ready.Cause ||
 		before.DownstreamVersion != k.state.DownstreamVersion ||
-		!apiequality.Semantic.DeepEqual(before.Free, k.state.Free)
+		!sameOffer(before.Offer, k.state.Offer)
 }
 
 // failing says that the last probe failed, be the node Ready or not.

@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-io/spillway/provider/capacity"
 )
 
 const (
@@ -25,8 +27,8 @@ const (
 	leaseSeconds   = 40
 	pingTimeout    = 5 * time.Second
 	statusInterval = time.Minute
-	// readTimeout bounds the reading of the Node at the start.
-	readTimeout = 10 * time.Second
+	// requestTimeout bounds the reading of the Node, and its creation.
+	requestTimeout = 10 * time.Second
 )
 
 // Runner registers the Node and keeps it true. It runs on the leader only.
@@ -34,7 +36,7 @@ type Runner struct {
 	spec       Spec
 	upstream   kubernetes.Interface
 	downstream discovery.DiscoveryInterface
-	capacity   *capacityWatch
+	offers     *offerWatch
 	keeper     *keeper
 }
 
@@ -45,6 +47,8 @@ type Sources struct {
 	DownstreamCache cache.Cache
 	// Ours tells our pods from those that take capacity away.
 	Ours func(*corev1.Pod) bool
+	// Policy is what the operator decides about the capacity.
+	Policy capacity.Policy
 	// Recovered is called when the downstream API server answers again after it
 	// did not. It must not block.
 	Recovered func()
@@ -52,7 +56,7 @@ type Sources struct {
 
 // NewRunner subscribes to the downstream cache.
 func NewRunner(ctx context.Context, spec Spec, from Sources) (*Runner, error) {
-	capacity, err := watchCapacity(ctx, from.DownstreamCache, from.Ours)
+	offers, err := watchOffers(ctx, from.DownstreamCache, from.Ours, from.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +64,7 @@ func NewRunner(ctx context.Context, spec Spec, from Sources) (*Runner, error) {
 		spec:       spec,
 		upstream:   from.Upstream,
 		downstream: from.Downstream.Discovery(),
-		capacity:   capacity,
+		offers:     offers,
 		keeper:     newKeeper(spec, from.Recovered),
 	}, nil
 }
@@ -69,11 +73,17 @@ func NewRunner(ctx context.Context, spec Spec, from Sources) (*Runner, error) {
 func (r *Runner) Start(ctx context.Context) error {
 	ctx = vklog.WithLogger(ctx, vkslog.FromSlog(slog.New(logr.ToSlogHandler(logf.FromContext(ctx).WithName("virtual-kubelet")))))
 	probed := probe(ctx, r.downstream)
-	first, err := r.firstState(ctx, probed)
+	existing, err := r.read(ctx)
 	if err != nil {
 		return err
 	}
-	controller, err := vknode.NewNodeController(r.keeper, r.keeper.begin(first), r.upstream.CoreV1().Nodes(),
+	node := r.keeper.begin(firstState(existing, probed, time.Now()))
+	if existing == nil {
+		if err := r.register(ctx, node); err != nil {
+			return err
+		}
+	}
+	controller, err := vknode.NewNodeController(r.keeper, node, r.upstream.CoreV1().Nodes(),
 		vknode.WithNodeEnableLeaseV1(r.upstream.CoordinationV1().Leases(corev1.NamespaceNodeLease), leaseSeconds),
 		vknode.WithNodePingTimeout(pingTimeout),
 		vknode.WithNodeStatusUpdateInterval(statusInterval),
@@ -87,28 +97,33 @@ func (r *Runner) Start(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer stop()
-	verdicts, capacities := make(chan verdict), make(chan corev1.ResourceList)
+	verdicts, offers := make(chan verdict), make(chan capacity.Offer)
 	parts.Go(func() { probeAll(ctx, r.downstream, probed, verdicts) })
-	parts.Go(func() { r.capacity.run(ctx, capacities) })
-	parts.Go(func() { r.keeper.run(ctx, controller.Done(), verdicts, capacities) })
+	parts.Go(func() { r.offers.run(ctx, offers) })
+	parts.Go(func() { r.keeper.run(ctx, controller.Done(), verdicts, offers) })
 	if err := controller.Run(ctx); err != nil {
 		return fmt.Errorf("cannot keep the node %s: %w", r.spec.Name, err)
 	}
 	return nil
 }
 
-// firstState is what the Node says, if there is one, after a first probe: what a
-// restart does not know yet stays as it is.
-func (r *Runner) firstState(ctx context.Context, probed verdict) (State, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+// read returns the Node, or nil if there is none.
+func (r *Runner) read(ctx context.Context) (*corev1.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	existing, err := r.upstream.CoreV1().Nodes().Get(ctx, r.spec.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		existing = nil
-	} else if err != nil {
-		return State{}, fmt.Errorf("cannot read the node %s: %w", r.spec.Name, err)
+		return nil, nil
 	}
-	now := time.Now()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the node %s: %w", r.spec.Name, err)
+	}
+	return existing, nil
+}
+
+// firstState is what the Node says, if there is one, after a first probe: what a
+// restart does not know yet stays as it is.
+func firstState(existing *corev1.Node, probed verdict, now time.Time) State {
 	state := State{
 		Ready:             readinessOf(existing, now).Observe(probed.err, now),
 		DownstreamVersion: probed.version,
@@ -116,12 +131,25 @@ func (r *Runner) firstState(ctx context.Context, probed verdict) (State, error) 
 		Now:               metav1.NewTime(now),
 	}
 	if existing != nil {
-		state.Free, state.Since = existing.Status.Allocatable, existing.CreationTimestamp
+		state.Offer, state.Since = offerOf(existing), existing.CreationTimestamp
 		if state.DownstreamVersion == "" {
 			state.DownstreamVersion = downstreamVersionOf(existing)
 		}
 	}
-	return state, nil
+	return state
+}
+
+// register creates the Node. virtual-kubelet would do that too,
+// but takes back later only what it wrote by an update: labels that the Node was
+// created with, and that turn out not to be true, would stay for ever.
+func (r *Runner) register(ctx context.Context, node *corev1.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := r.upstream.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot register the node %s: %w", r.spec.Name, err)
+	}
+	return nil
 }
 
 // recreate puts back a Node that was deleted; its pods are still running.
@@ -130,9 +158,5 @@ func (r *Runner) recreate(ctx context.Context, cause error) error {
 		return cause
 	}
 	logf.FromContext(ctx).Info("The node was deleted; registering it again", "node", r.spec.Name)
-	_, err := r.upstream.CoreV1().Nodes().Create(ctx, r.keeper.current(), metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("cannot register the node %s again: %w", r.spec.Name, err)
-	}
-	return nil
+	return r.register(ctx, r.keeper.current())
 }
