@@ -1,0 +1,183 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+const (
+	// fieldOwner is the field manager of everything written to Services.
+	fieldOwner = client.FieldOwner("spillway")
+	// cacheLag is how long we wait for the cache to show what we wrote.
+	cacheLag = time.Second
+
+	// maxNote is the API's limit for the text of an event, in bytes.
+	maxNote = 1024
+)
+
+// Reasons in events about upstream Services.
+const (
+	// ReasonConflict: a downstream object of that name is not ours.
+	ReasonConflict = "DownstreamConflict"
+	// ReasonRejected: the downstream API server does not take the copy.
+	ReasonRejected = "DownstreamRejected"
+)
+
+// create creates our Service. It returns true when this is to be tried again
+// later, and false when w has changed, or the way is free, and is to be planned
+// again.
+func (r *Reconciler) create(ctx context.Context, w *World, service *corev1.Service) (over bool, err error) {
+	key := client.ObjectKeyFromObject(service)
+	err = r.Downstream.Client.Create(ctx, service, fieldOwner)
+	switch {
+	case err == nil:
+		logf.FromContext(ctx).V(1).Info("Created the downstream Service", "uid", service.UID)
+		w.Below = service
+		return false, nil
+	case apierrors.IsAlreadyExists(err):
+		w.Below, err = readService(ctx, r.Downstream.Live, key)
+		return false, err
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return true, nil
+	case homeless(err):
+		return false, r.createNamespace(ctx, w.Service.Namespace, key.Namespace)
+	default:
+		r.rejected(w.Service, err)
+		return true, fmt.Errorf("cannot create the downstream Service: %w", err)
+	}
+}
+
+// createNamespace makes a downstream namespace as for pods: it carries the UID of
+// the upstream one, and is left behind when that one goes.
+func (r *Reconciler) createNamespace(ctx context.Context, upstream, name string) error {
+	above := namespaceMetadata()
+	if err := r.Upstream.Client.Get(ctx, client.ObjectKey{Name: upstream}, above); err != nil {
+		return fmt.Errorf("cannot read the upstream namespace: %w", err)
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	r.Identity.Mark(&namespace.ObjectMeta, above.UID)
+	err := r.Downstream.Client.Create(ctx, namespace, fieldOwner)
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot create the downstream namespace: %w", err)
+	}
+	return nil
+}
+
+// homeless says that the namespace is missing.
+func homeless(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
+}
+
+// apply does what the action says. What vanished meanwhile needs nothing any more.
+func (r *Reconciler) apply(ctx context.Context, w *World, action Action) (reconcile.Result, error) {
+	if action.Row != RowKeep && action.Row != RowNothing {
+		logf.FromContext(ctx).V(1).Info("Acting", "row", action.Row)
+	}
+	var errs []error
+	if action.Service != nil {
+		err := patch(ctx, r.Downstream.Client, action.Service.From, action.Service.To)
+		r.rejected(w.Service, err)
+		errs = append(errs, err)
+	}
+	if action.Delete != nil {
+		errs = append(errs, r.remove(ctx, action.Delete))
+	}
+	again := action.Again
+	for _, slice := range action.CreateSlices {
+		later, err := r.createSlice(ctx, w, slice)
+		errs = append(errs, err)
+		again = max(again, later)
+	}
+	for _, change := range action.Slices {
+		errs = append(errs, patch(ctx, r.Downstream.Client, change.From, change.To))
+	}
+	for _, slice := range action.DeleteSlices {
+		errs = append(errs, r.remove(ctx, slice))
+	}
+	if action.Conflict != nil {
+		r.conflict(w.Service, "Service", client.ObjectKeyFromObject(action.Conflict))
+	}
+	return reconcile.Result{RequeueAfter: again}, errors.Join(errs...)
+}
+
+// createSlice returns when to look again, if something of that name is there.
+func (r *Reconciler) createSlice(ctx context.Context, w *World, slice *discoveryv1.EndpointSlice) (again time.Duration, err error) {
+	key := client.ObjectKeyFromObject(slice)
+	err = r.Downstream.Client.Create(ctx, slice, fieldOwner)
+	switch {
+	case err == nil:
+		return 0, nil
+	case homeless(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return foreignRetry, nil
+	case !apierrors.IsAlreadyExists(err):
+		r.rejected(w.Service, err)
+		return 0, fmt.Errorf("cannot create the downstream EndpointSlice: %w", err)
+	}
+	there := &discoveryv1.EndpointSlice{}
+	switch err := r.Downstream.Live.Get(ctx, key, there); {
+	case client.IgnoreNotFound(err) != nil:
+		return 0, fmt.Errorf("downstream: cannot read the EndpointSlice: %w", err)
+	case err != nil || r.Identity.Owns(there):
+		return cacheLag, nil //nolint:nilerr // Gone meanwhile, which the next plan sees.
+	default:
+		r.conflict(w.Service, "EndpointSlice", key)
+		return foreignRetry, nil
+	}
+}
+
+// patch writes what differs, on the condition that the object is as we know it.
+func patch[T client.Object](ctx context.Context, to client.Client, from, next T) error {
+	copied, _ := next.DeepCopyObject().(T) // The answer is written into it.
+	err := to.Patch(ctx, copied, client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{}), fieldOwner)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("cannot change the downstream %T: %w", next, err)
+	}
+	return nil
+}
+
+// remove deletes exactly that object of ours.
+func (r *Reconciler) remove(ctx context.Context, ours client.Object) error {
+	if ours.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	uid := ours.GetUID()
+	err := r.Downstream.Client.Delete(ctx, ours, client.Preconditions{UID: &uid})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("cannot delete the downstream %T: %w", ours, err)
+	}
+	return nil
+}
+
+func (r *Reconciler) conflict(upstream *corev1.Service, kind string, below types.NamespacedName) {
+	r.warn(upstream, ReasonConflict, fmt.Sprintf("The downstream %s %s is not ours; it is left as it is, and this Service is not reflected there", kind, below))
+}
+
+// rejected tells the upstream Service's owner of an answer that does not pass by
+// itself.
+func (r *Reconciler) rejected(upstream *corev1.Service, err error) {
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+		r.warn(upstream, ReasonRejected, err.Error())
+	}
+}
+
+// warn sends an event about the upstream Service. The reference carries no
+// resource version, so that repeated events become one series.
+func (r *Reconciler) warn(upstream *corev1.Service, reason, note string) {
+	if len(note) > maxNote {
+		note = note[:maxNote-3] + "..."
+	}
+	reference := &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: upstream.Namespace, Name: upstream.Name, UID: upstream.UID}
+	r.Events.Eventf(reference, nil, corev1.EventTypeWarning, reason, "ReflectService", "%s", note)
+}
