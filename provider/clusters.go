@@ -6,6 +6,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
+	"github.com/spillway-io/spillway/provider/services"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -33,13 +37,31 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// newMapper knows the few types in use without asking an API server, so that a
+// newMapper knows the types in use without asking an API server, so that a
 // cluster that is down when the process starts is waited for like any other.
 func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{corev1.SchemeGroupVersion})
-	mapper.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
-	mapper.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
-	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, kinds := range []struct {
+		version    schema.GroupVersion
+		namespaced []string
+		cluster    []string
+	}{
+		{
+			corev1.SchemeGroupVersion,
+			[]string{"Pod", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim", "Service", "Event"},
+			[]string{"Namespace", "Node", "PersistentVolume"},
+		},
+		{discoveryv1.SchemeGroupVersion, []string{"EndpointSlice"}, nil},
+		{schedulingv1.SchemeGroupVersion, nil, []string{"PriorityClass"}},
+		{storagev1.SchemeGroupVersion, nil, []string{"StorageClass"}},
+	} {
+		for _, kind := range kinds.namespaced {
+			mapper.Add(kinds.version.WithKind(kind), meta.RESTScopeNamespace)
+		}
+		for _, kind := range kinds.cluster {
+			mapper.Add(kinds.version.WithKind(kind), meta.RESTScopeRoot)
+		}
+	}
 	return mapper, nil
 }
 
@@ -73,8 +95,15 @@ func newDownstream(config *rest.Config, scheme *runtime.Scheme, id translate.Ide
 			DefaultUnsafeDisableDeepCopy: new(true),
 			ReaderFailOnMissingInformer:  true,
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Pod{}:  {Transform: slimPod(id)},
-				&corev1.Node{}: {Transform: slimNode},
+				&corev1.Pod{}:                {Transform: slimPod(id)},
+				&corev1.Node{}:               {Transform: slimNode},
+				&corev1.Service{}:            {Label: services.Ours(id)},
+				&discoveryv1.EndpointSlice{}: {Label: services.Ours(id)},
+				// The claims of others are read only when one is in the way.
+				&corev1.PersistentVolumeClaim{}: {Label: services.Ours(id)},
+				// Only the metadata of these is asked for.
+				&corev1.ConfigMap{}: {Label: services.Ours(id), Transform: cache.TransformStripManagedFields()},
+				&corev1.Secret{}:    {Label: services.Ours(id), Transform: cache.TransformStripManagedFields()},
 			},
 		}
 	})

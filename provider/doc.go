@@ -1,12 +1,17 @@
 // Package provider is the virtual node: one process of it stands for one
 // downstream cluster, needs nothing there but a kubeconfig, and installs nothing.
 //
-//	provider/translate  upstream pod to downstream pod, and status back   pure
-//	provider/capacity   what the downstream cluster can hold              pure
-//	provider/pods       makes the pods of both clusters equal             Plan is pure
-//	provider/node       keeps the Node object true
-//	provider/stream     logs, exec, attach and port-forward of one pod
-//	provider/auth       who may have them
+//	provider/translate   upstream pod to downstream pod, and status back       pure
+//	provider/capacity    what the downstream cluster can hold                  pure
+//	provider/pods        makes the pods of both clusters equal                 Plan is pure
+//	provider/references  the ConfigMaps, Secrets and tokens that pods refer to Plan, Sweep are pure
+//	provider/storage     the claims of pods, and their volumes                 Plan is pure
+//	provider/services    upstream Services, reflected downstream               Plan is pure
+//	provider/events      downstream events, shown at upstream pods             Mirror is pure
+//	provider/node        keeps the Node object true
+//	provider/stream      logs, exec, attach, port-forward; the list of pods
+//	provider/stats       what the pods use, for kubectl top and autoscalers
+//	provider/auth        who may have what the last two offer
 //
 // This package reads the options, opens both clusters with their caches, and
 // has a manager run the parts: caches, probes and the kubelet API in every

@@ -12,15 +12,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
-	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/spillway-io/spillway/provider/auth"
+	"github.com/spillway-io/spillway/provider/stats"
 	"github.com/spillway-io/spillway/provider/stream"
-	"github.com/spillway-io/spillway/provider/translate"
 )
 
 const (
@@ -35,9 +33,11 @@ const (
 
 // kubelet serves the kubelet API of the virtual node.
 type kubelet struct {
-	address     string
-	downstream  cluster.Cluster
+	address string
+	// config is how to reach the downstream cluster.
+	config      *rest.Config
 	pods        stream.Pods
+	figures     stats.Sources
 	guard       *auth.Guard
 	certificate certificate
 }
@@ -51,21 +51,28 @@ type certificate struct {
 
 // addKubelet has every replica serve the kubelet API. API servers find it by the
 // Node's only address, behind which may be any of them.
-func addKubelet(mgr manager.Manager, downstream cluster.Cluster, upstream kubernetes.Interface, opts Options, id translate.Identity) error {
-	guard, err := auth.New(upstream, opts.Name, opts.ClientCAFile)
+func (v *virtualNode) addKubelet() error {
+	if v.spec.KubeletPort == 0 {
+		return nil
+	}
+	guard, err := auth.New(v.upstream, v.opts.Name, v.opts.ClientCAFile)
 	if err != nil {
 		return fmt.Errorf("cannot serve the kubelet API: %w", err)
 	}
 	k := &kubelet{
-		address:    opts.KubeletAddress,
-		downstream: downstream,
-		pods:       stream.Pods{Upstream: mgr.GetClient(), Downstream: downstream.GetAPIReader(), Identity: id},
-		guard:      guard,
+		address: v.opts.KubeletAddress,
+		config:  v.below.GetConfig(),
+		pods: stream.Pods{
+			Upstream: v.up.GetClient(), Downstream: v.below.GetAPIReader(), DownstreamCache: v.below.GetClient(),
+			Identity: v.rules.Identity,
+		},
+		figures: stats.Sources{Upstream: v.up.GetClient(), Downstream: v.below.GetClient(), Identity: v.rules.Identity},
+		guard:   guard,
 	}
-	if k.certificate, err = newCertificate(mgr.GetLogger(), opts); err != nil {
+	if k.certificate, err = newCertificate(v.up.GetLogger(), v.opts); err != nil {
 		return fmt.Errorf("cannot serve the kubelet API: %w", err)
 	}
-	if err := mgr.Add(onEveryReplica(k.run)); err != nil {
+	if err := v.up.Add(onEveryReplica(k.run)); err != nil {
 		return fmt.Errorf("cannot schedule the kubelet API: %w", err)
 	}
 	return nil
@@ -91,12 +98,16 @@ func newCertificate(log logr.Logger, opts Options) (certificate, error) {
 // run serves until ctx ends, and then until nobody is being served.
 func (k *kubelet) run(ctx context.Context) error {
 	log := logf.FromContext(ctx).WithName("kubelet")
-	streams, err := stream.NewHandler(ctx, k.pods, k.downstream.GetConfig())
+	streams, err := stream.NewHandler(ctx, k.pods, k.config)
+	if err != nil {
+		return err
+	}
+	figures, err := stats.NewHandler(ctx, k.figures, k.config)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler:           k.guard.Require(streams),
+		Handler:           k.guard.Require(routes(streams, figures)),
 		TLSConfig:         tlsConfig(k.certificate.get),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleConnection,
@@ -132,6 +143,16 @@ func (k *kubelet) run(ctx context.Context) error {
 	err = <-stopped
 	streams.Wait()
 	return err
+}
+
+// routes tells the figures from what is about one pod, or the list of pods.
+func routes(streams, figures http.Handler) http.Handler {
+	all := http.NewServeMux()
+	all.Handle("/", streams)
+	for _, path := range []string{stats.SummaryPath, stats.ResourcePath, stats.CadvisorPath} {
+		all.Handle(path, figures)
+	}
+	return all
 }
 
 // tlsConfig asks for a client certificate and does not require it: others bring

@@ -16,6 +16,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/references"
+	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
@@ -38,6 +41,19 @@ type Options struct {
 	Version string
 	// Workers is how many pods are worked on at a time; at least 1.
 	Workers int
+	// Rules are how pods are translated. Their Identity holds the Namespaces only,
+	// the rest of it comes from the fields above.
+	Rules translate.Rules
+	// Policy is what of the downstream cluster is offered.
+	Policy capacity.Policy
+	// CollectGarbage says what becomes of copies of ConfigMaps and Secrets that no
+	// pod uses any more; empty is references.Collect.
+	CollectGarbage references.Mode
+	// MirrorEvents shows events about downstream pods upstream.
+	MirrorEvents bool
+	// ReflectServices has the Services of namespaces that opted in exist downstream
+	// too; api.ReflectServicesAnnotation decides for single namespaces.
+	ReflectServices bool
 
 	// KubeletAddress is the host:port that serves the kubelet API over HTTPS; "0"
 	// turns it off. The Node names its port, with InternalIP, to API servers.
@@ -80,6 +96,8 @@ func (o Options) Validate() error {
 	_, err = kubeletPort(o.KubeletAddress)
 	check(err == nil, "--kubelet-address %q: %v", o.KubeletAddress, err)
 	check((o.TLSCertFile == "") == (o.TLSKeyFile == ""), "--tls-cert-file, --tls-private-key-file: one is of no use without the other")
+	errs = append(errs, validateRules(o.Rules)...)
+	check(o.CollectGarbage.Valid(), "--collect-garbage %q: collect, preview or off", o.CollectGarbage)
 	check(o.Workers >= 1, "--pod-workers %d: at least 1 is needed", o.Workers)
 	check(!o.LeaderElect || o.LeaderElectNamespace != "", "--leader-elect-namespace: needed with --leader-elect")
 	check(o.Metrics != nil, "metrics: no registry")

@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/spillway-io/spillway/provider"
+	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
@@ -57,6 +58,59 @@ func TestOptionsValidate(t *testing.T) {
 		"certificate":       {func(o *provider.Options) { o.TLSCertFile, o.TLSKeyFile = "tls.crt", "tls.key" }, nil},
 		"certificate-only":  {func(o *provider.Options) { o.TLSCertFile = "tls.crt" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
 		"key-only":          {func(o *provider.Options) { o.TLSKeyFile = "tls.key" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
+
+		"namespace-prefix":   {func(o *provider.Options) { o.Rules.Namespaces.Prefix = "eu-" }, nil},
+		"namespace-prefixed": {func(o *provider.Options) { o.Rules.Namespaces.Prefix = "EU-" }, []string{`--namespace-prefix "EU-": `}},
+		"namespace-invalid": {
+			func(o *provider.Options) { o.Rules.Namespaces.Names = map[string]string{"shop": "-"} }, []string{"--namespace-map shop=-: a lowercase", "--namespace-map shop=-: namespace"},
+		},
+		"namespaces-swapped": {
+			func(o *provider.Options) {
+				o.Rules.Namespaces.Names = map[string]string{"blue": "green", "green": "blue"}
+			}, nil,
+		},
+		"namespace-twice": {
+			func(o *provider.Options) {
+				o.Rules.Namespaces.Names = map[string]string{"a": "c", "b": "c", "c": "a"}
+			},
+			[]string{`--namespace-map b=c: namespace "a" leads there already`},
+		},
+		"namespace-taken": {
+			func(o *provider.Options) { o.Rules.Namespaces.Names = map[string]string{"shop": "store"} },
+			[]string{`--namespace-map shop=store: namespace "store" leads there too, unless it is mapped itself`},
+		},
+		"namespace-taken-by-prefix": {
+			func(o *provider.Options) {
+				o.Rules.Namespaces = translate.Namespaces{Prefix: "eu-", Names: map[string]string{"shop": "eu-store"}}
+			},
+			[]string{`--namespace-map shop=eu-store: namespace "store" leads there too`},
+		},
+		"scheduler": {
+			func(o *provider.Options) { o.Rules.SchedulerNames = map[string]string{"a": "B"} }, []string{"--scheduler-map a=B: "},
+		},
+		"runtime-class": {
+			func(o *provider.Options) { o.Rules.RuntimeClasses = map[string]string{"a": ""} }, []string{"--runtime-class-map a=: "},
+		},
+		"storage-class": {
+			func(o *provider.Options) { o.Rules.StorageClasses = map[string]string{"fast": "fast_1"} }, []string{"--storage-class-map fast=fast_1: "},
+		},
+		"access-unknown": {
+			func(o *provider.Options) { o.Rules.Access.Modes = []translate.AccessMode{"all"} }, []string{`--pod-api-access "all": upstream, downstream or none`},
+		},
+		"access-twice": {
+			func(o *provider.Options) {
+				o.Rules.Access.Modes = []translate.AccessMode{translate.AccessNone, translate.AccessNone}
+			},
+			[]string{`--pod-api-access "none": named twice`},
+		},
+		"access-nowhere": {
+			func(o *provider.Options) { o.Rules.Access.Modes = []translate.AccessMode{translate.AccessUpstream} },
+			[]string{"--pod-api-server: needed with --pod-api-access=upstream"},
+		},
+		"access-port": {
+			func(o *provider.Options) { o.Rules.Access = translate.Access{Host: "api.example.com", Port: "https"} },
+			[]string{"--pod-api-server api.example.com:https: a port"},
+		},
 
 		"no-workers":       {func(o *provider.Options) { o.Workers = 0 }, []string{"--pod-workers 0: "}},
 		"negative-workers": {func(o *provider.Options) { o.Workers = -1 }, []string{"--pod-workers -1: "}},

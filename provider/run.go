@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -45,51 +44,78 @@ func Run(ctx context.Context, opts Options) error {
 	log := logf.FromContext(ctx).WithName("node").WithValues("virtualNode", opts.Name)
 	ctx = logf.IntoContext(ctx, log)
 
-	upstream, err := kubernetes.NewForConfig(opts.Upstream)
+	v, err := open(ctx, opts)
 	if err != nil {
-		return fmt.Errorf("cannot open the upstream cluster: %w", err)
+		return err
 	}
-	downstream, err := kubernetes.NewForConfig(opts.Downstream)
-	if err != nil {
-		return fmt.Errorf("cannot open the downstream cluster: %w", err)
+	recovery := pods.NewRecovery(v.up.GetClient())
+	for _, add := range []func() error{
+		func() error { return v.addPods(ctx, recovery) },
+		func() error { return v.addNode(ctx, recovery) },
+		v.addKubelet,
+		v.addEvents,
+		v.addServices,
+		func() error { return v.addChecks(ctx) },
+	} {
+		if err := add(); err != nil {
+			return err
+		}
+	}
+	log.Info("Starting", "upstreamID", v.rules.UpstreamID, "version", opts.Version)
+	return v.up.Start(ctx)
+}
+
+// virtualNode is what the parts of a virtual node share.
+type virtualNode struct {
+	opts  Options
+	spec  node.Spec
+	rules translate.Rules
+	// upstream and downstream are the two clusters' API servers.
+	upstream, downstream kubernetes.Interface
+	// up runs all parts, with the upstream cluster's cache; below has the
+	// downstream cluster's.
+	up    manager.Manager
+	below cluster.Cluster
+}
+
+// open connects to both clusters, of which only the upstream one must answer.
+func open(ctx context.Context, opts Options) (*virtualNode, error) {
+	v := &virtualNode{opts: opts, rules: opts.Rules}
+	var err error
+	if v.upstream, err = kubernetes.NewForConfig(opts.Upstream); err != nil {
+		return nil, fmt.Errorf("cannot open the upstream cluster: %w", err)
+	}
+	if v.downstream, err = kubernetes.NewForConfig(opts.Downstream); err != nil {
+		return nil, fmt.Errorf("cannot open the downstream cluster: %w", err)
 	}
 	port, err := kubeletPort(opts.KubeletAddress)
 	if err != nil {
-		return fmt.Errorf("cannot serve the kubelet API at %q: %w", opts.KubeletAddress, err)
+		return nil, fmt.Errorf("cannot serve the kubelet API at %q: %w", opts.KubeletAddress, err)
 	}
-	spec := node.Spec{Name: opts.Name, Labels: opts.Labels, InternalIP: opts.InternalIP, KubeletPort: port, Version: opts.Version}
-	id := translate.Identity{Node: stash.VirtualNode{Name: opts.Name, Labels: spec.AllLabels(), RoutingKeys: opts.RoutingKeys}}
-	if id.UpstreamID, err = readUpstreamID(ctx, upstream); err != nil {
-		return err
+	v.spec = node.Spec{
+		Name: opts.Name, Labels: opts.Labels, RoutingKeys: opts.RoutingKeys,
+		InternalIP: opts.InternalIP, KubeletPort: port, Version: opts.Version,
 	}
+	v.rules.Node = stash.VirtualNode{Name: opts.Name, Labels: v.spec.AllLabels(), RoutingKeys: opts.RoutingKeys}
+	if v.rules.UpstreamID, err = readUpstreamID(ctx, v.upstream); err != nil {
+		return nil, err
+	}
+	v.up, v.below, err = newManager(ctx, opts, v.rules.Identity)
+	return v, err
+}
 
-	mgr, below, err := newManager(ctx, opts, id)
-	if err != nil {
-		return err
-	}
-	recovery := pods.NewRecovery(mgr.GetClient())
-	if err := addPods(mgr, below, recovery, opts, id); err != nil {
-		return err
-	}
-	runner, err := node.NewRunner(ctx, spec, node.Sources{
-		Upstream: upstream, Downstream: downstream, DownstreamCache: below.GetCache(), Ours: id.Owns, Recovered: recovery.Signal,
+// addNode has the leader keep the Node true.
+func (v *virtualNode) addNode(ctx context.Context, recovery *pods.Recovery) error {
+	runner, err := node.NewRunner(ctx, v.spec, node.Sources{
+		Upstream: v.upstream, Downstream: v.downstream, DownstreamCache: v.below.GetCache(),
+		Ours:      func(pod *corev1.Pod) bool { return v.rules.Owns(pod) },
+		Policy:    v.opts.Policy,
+		Recovered: recovery.Signal,
 	})
 	if err != nil {
 		return err
 	}
-	if err := runner.SetUp(mgr); err != nil {
-		return err
-	}
-	if port != 0 {
-		if err := addKubelet(mgr, below, upstream, opts, id); err != nil {
-			return err
-		}
-	}
-	if err := addChecks(ctx, mgr, below.GetCache()); err != nil {
-		return err
-	}
-	log.Info("Starting", "upstreamID", id.UpstreamID, "version", opts.Version)
-	return mgr.Start(ctx)
+	return runner.SetUp(v.up)
 }
 
 // readUpstreamID returns the UID of the namespace kube-system, which every
@@ -161,31 +187,15 @@ func (f onEveryReplica) Start(ctx context.Context) error { return f(ctx) }
 
 func (onEveryReplica) NeedLeaderElection() bool { return false }
 
-func addPods(mgr manager.Manager, downstream cluster.Cluster, recovery *pods.Recovery, opts Options, id translate.Identity) error {
-	metrics, err := pods.NewMetrics(opts.Metrics)
-	if err != nil {
-		return fmt.Errorf("cannot register the metrics: %w", err)
-	}
-	reconciler := &pods.Reconciler{
-		Node:       pods.Node{Identity: id, InternalIP: opts.InternalIP},
-		Upstream:   pods.Cluster{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
-		Downstream: pods.Cluster{Client: downstream.GetClient(), Live: downstream.GetAPIReader()},
-		Events:     mgr.GetEventRecorder("spillway-node"),
-		Metrics:    metrics,
-		Clock:      clock.RealClock{},
-	}
-	return reconciler.SetUp(mgr, downstream.GetCache(), recovery, opts.Workers)
-}
-
 // addChecks makes the process ready when the caches of both clusters are filled,
 // be it leader or waiting to become it.
-func addChecks(ctx context.Context, mgr manager.Manager, downstream cache.Cache) error {
+func (v *virtualNode) addChecks(ctx context.Context) error {
 	for name, watched := range map[string]struct {
 		cache cache.Cache
 		types []client.Object
 	}{
-		"upstream-cache":   {mgr.GetCache(), []client.Object{&corev1.Pod{}, &corev1.Node{}}},
-		"downstream-cache": {downstream, []client.Object{&corev1.Pod{}, &corev1.Node{}}},
+		"upstream-cache":   {v.up.GetCache(), []client.Object{&corev1.Pod{}, &corev1.Node{}}},
+		"downstream-cache": {v.below.GetCache(), []client.Object{&corev1.Pod{}, &corev1.Node{}}},
 	} {
 		var informers []cache.Informer
 		for _, object := range watched.types {
@@ -195,11 +205,11 @@ func addChecks(ctx context.Context, mgr manager.Manager, downstream cache.Cache)
 			}
 			informers = append(informers, informer)
 		}
-		if err := mgr.AddReadyzCheck(name, filled(informers)); err != nil {
+		if err := v.up.AddReadyzCheck(name, filled(informers)); err != nil {
 			return fmt.Errorf("cannot add the readiness check %q: %w", name, err)
 		}
 	}
-	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
+	if err := v.up.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return fmt.Errorf("cannot add the liveness check: %w", err)
 	}
 	return nil

@@ -119,8 +119,8 @@ func left(pod *corev1.Pod) map[corev1.ResourceName]int64 {
 		node.Status.Allocatable[name] = resource.MustParse("1000")
 	}
 	result := map[corev1.ResourceName]int64{}
-	free := capacity.Free([]corev1.Node{node}, []corev1.Pod{*pod}, func(*corev1.Pod) bool { return false })
-	for name, quantity := range free {
+	offer := capacity.Survey([]corev1.Node{node}, []corev1.Pod{*pod}, func(*corev1.Pod) bool { return false }, capacity.Policy{})
+	for name, quantity := range offer.Free {
 		result[name] = quantity.MilliValue()
 	}
 	return result

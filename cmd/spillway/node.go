@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/spf13/cobra"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/provider"
+	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
 
@@ -17,6 +20,10 @@ type nodeFlags struct {
 	downstreamKubeconfig string
 	verbosity            int
 	routingKeys          []string
+	apiAccess            []string
+	apiServer            string
+	tolerated            []string
+	reserve, limit       map[string]string
 	options              provider.Options
 }
 
@@ -58,6 +65,11 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 	flags.StringVar(&f.options.LeaderElectNamespace, "leader-elect-namespace", "spillway-system", "upstream namespace of the lease of the leader")
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
+	flags.BoolVar(&f.options.MirrorEvents, "mirror-events", true, "show events about downstream pods, such as the downstream scheduler's and kubelet's, at the upstream pods")
+	flags.BoolVar(&f.options.ReflectServices, "reflect-services", false,
+		"have the Services of namespaces that opted in exist downstream too; the annotation "+api.ReflectServicesAnnotation+" decides for single namespaces")
+	f.translation(flags)
+	f.capacity(flags)
 	return cmd
 }
 
@@ -66,7 +78,18 @@ func (f nodeFlags) complete() (provider.Options, error) {
 	opts.RoutingKeys = f.routingKeys
 	opts.Version = buildVersion()
 	opts.Metrics = ctrlmetrics.Registry
+	for _, mode := range f.apiAccess {
+		opts.Rules.Access.Modes = append(opts.Rules.Access.Modes, translate.AccessMode(mode))
+	}
 	var err error
+	if f.apiServer != "" {
+		if opts.Rules.Access.Host, opts.Rules.Access.Port, err = net.SplitHostPort(f.apiServer); err != nil {
+			return opts, fmt.Errorf("--pod-api-server: %w", err)
+		}
+	}
+	if err := f.completePolicy(&opts.Policy); err != nil {
+		return opts, err
+	}
 	if opts.Upstream, err = loadConfig(f.kubeconfig); err != nil {
 		return opts, fmt.Errorf("--kubeconfig: %w", err)
 	}

@@ -1,0 +1,64 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/pods"
+	"github.com/spillway-io/spillway/provider/references"
+	"github.com/spillway-io/spillway/provider/storage"
+)
+
+// recorder is the reporter of all events that are our own.
+const recorder = "spillway-node"
+
+// addPods has the leader run the pods, and what has to be there before they can:
+// copies of what they refer to, and their claims.
+func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) error {
+	metrics, err := pods.NewMetrics(v.opts.Metrics)
+	if err != nil {
+		return fmt.Errorf("cannot register the metrics: %w", err)
+	}
+	reconciler := &pods.Reconciler{
+		Node:       pods.Node{Rules: v.rules, InternalIP: v.opts.InternalIP},
+		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader()},
+		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.below.GetAPIReader()},
+		TooLarge:   tooLarge(ctx, v.below.GetCache(), v.opts.Policy),
+		Events:     v.up.GetEventRecorder(recorder),
+		Metrics:    metrics,
+		Clock:      clock.RealClock{},
+	}
+	copies, err := references.SetUp(ctx, v.up, v.below, references.Options{
+		Rules: v.rules, Mode: v.opts.CollectGarbage, Metrics: v.opts.Metrics, Clock: clock.RealClock{},
+	})
+	if err != nil {
+		return err
+	}
+	claims := &storage.Reconciler{
+		Rules: v.rules, Upstream: reconciler.Upstream, Downstream: reconciler.Downstream,
+		Events: reconciler.Events, MakeNamespace: reconciler.MakeNamespace,
+	}
+	if err := claims.SetUp(ctx, v.up, v.below.GetCache()); err != nil {
+		return err
+	}
+	reconciler.Preparers = []pods.Preparer{copies, claims}
+	return reconciler.SetUp(v.up, v.below.GetCache(), recovery, v.opts.Workers, copies.Woken(), claims.Woken())
+}
+
+// tooLarge judges by the nodes in the downstream cache, as far as it is filled.
+func tooLarge(ctx context.Context, downstream client.Reader, policy capacity.Policy) func(*corev1.Pod) (string, bool) {
+	return func(pod *corev1.Pod) (string, bool) {
+		var nodes corev1.NodeList
+		if err := downstream.List(ctx, &nodes); err != nil {
+			logf.FromContext(ctx).Error(err, "Sizes of the downstream nodes unknown")
+			return "", false
+		}
+		return capacity.TooLarge(pod, nodes.Items, policy)
+	}
+}
