@@ -19,15 +19,7 @@ func AgreedKeys() []string {
 // any node the result is nil: nothing is known.
 func Agreed(nodes []corev1.Node, policy Policy) map[string]string {
 	var agreed map[string]string
-	usable := false
-	for i := range nodes {
-		node := &nodes[i]
-		if policy.Usable(node) && !usable {
-			// What the unusable ones said until now does not count.
-			agreed, usable = nil, true
-		} else if !policy.Usable(node) && usable {
-			continue
-		}
+	for _, node := range speaking(nodes, policy) {
 		agreed = agree(agreed, node)
 	}
 	return agreed

@@ -15,6 +15,7 @@ func SameNode(before, after *corev1.Node) bool {
 		(before.DeletionTimestamp == nil) == (after.DeletionTimestamp == nil) &&
 		slices.EqualFunc(before.Spec.Taints, after.Spec.Taints, func(a, b corev1.Taint) bool { return a.MatchTaint(&b) && a.Value == b.Value }) &&
 		!slices.ContainsFunc(AgreedKeys(), func(key string) bool { return differs(key, before.Labels, after.Labels) }) &&
+		slices.Equal(before.Status.DeclaredFeatures, after.Status.DeclaredFeatures) &&
 		apiequality.Semantic.DeepEqual(before.Status.Allocatable, after.Status.Allocatable)
 }
 

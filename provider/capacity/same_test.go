@@ -29,6 +29,7 @@ func TestSameNode(t *testing.T) {
 		"further-taint":       {taint("l", "", corev1.TaintEffectNoSchedule), false},
 		"taint-value":         {func(n *corev1.Node) { n.Spec.Taints[0].Value = "w" }, false},
 		"taint-effect":        {func(n *corev1.Node) { n.Spec.Taints[0].Effect = corev1.TaintEffectPreferNoSchedule }, false},
+		"feature":             {declares("RestartAllContainersOnContainerExits"), false},
 		"zone":                {label("topology.kubernetes.io/zone", "y"), false},
 		"zone-without-a-name": {label("topology.kubernetes.io/region", ""), false},
 	}

@@ -26,6 +26,9 @@ type Offer struct {
 	Largest corev1.ResourceList
 	// Labels are what the nodes agree on, see Agreed; nil while there is no node.
 	Labels map[string]string
+	// Features are those that all nodes declare, sorted, as far as a virtual node
+	// may declare them too.
+	Features []string
 	// Unusable says why no node takes pods; it is empty when one does.
 	Unusable string
 }
@@ -61,6 +64,7 @@ func Survey(nodes []corev1.Node, pods []corev1.Pod, ours func(*corev1.Pod) bool,
 		Free:     free,
 		Largest:  largest(rooms, less(free, taken)),
 		Labels:   Agreed(nodes, policy),
+		Features: features(nodes, policy),
 		Unusable: allUnusable(nodes, policy),
 	}
 }

@@ -113,7 +113,8 @@ func Build(spec Spec, state State) *corev1.Node {
 				{Type: corev1.NodeInternalIP, Address: spec.InternalIP},
 				{Type: corev1.NodeHostName, Address: spec.Name},
 			},
-			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: spec.KubeletPort}},
+			DaemonEndpoints:  corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: spec.KubeletPort}},
+			DeclaredFeatures: slices.Clone(state.Offer.Features),
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion:  kubeletVersion(state.DownstreamVersion, spec.Version),
 				OperatingSystem: labels[corev1.LabelOSStable],
@@ -137,7 +138,7 @@ func annotations(offer capacity.Offer) map[string]string {
 
 // offerOf is what the Node says of the downstream cluster.
 func offerOf(existing *corev1.Node) capacity.Offer {
-	offer := capacity.Offer{Free: existing.Status.Allocatable, Labels: map[string]string{}}
+	offer := capacity.Offer{Free: existing.Status.Allocatable, Labels: map[string]string{}, Features: existing.Status.DeclaredFeatures}
 	for _, key := range capacity.AgreedKeys() {
 		if value, ok := existing.Labels[key]; ok {
 			offer.Labels[key] = value
