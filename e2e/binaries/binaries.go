@@ -24,6 +24,8 @@ type Paths struct {
 	Kubectl string
 	// Kwok plays the kubelet of nodes that have no machine behind them.
 	Kwok string
+	// MetricsServer is metrics-server, which kubectl top and autoscalers ask.
+	MetricsServer string
 }
 
 // Options say where to build and whom to tell.
@@ -86,6 +88,7 @@ func Components(ctx context.Context, options Options) (Paths, error) {
 		Kubelet:           in("kubelet"),
 		Kubectl:           in("kubectl"),
 		Kwok:              in("kwok"),
+		MetricsServer:     in("metrics-server"),
 	}, nil
 }
 

@@ -26,6 +26,10 @@ type program struct {
 	// folder holds the go.mod to build in; pkg is the package to build there.
 	folder, pkg string
 	ldflags     string
+	// test says that it is the tests of pkg.
+	test bool
+	// static says that it needs nothing else on the machine it runs on.
+	static bool
 }
 
 // build runs go build and puts the result into o.Dir in one step, so that a
@@ -39,13 +43,20 @@ func (p program) build(ctx context.Context, o Options) error {
 		return fmt.Errorf("cannot show go build the %s of last time: %w", p.name, err)
 	}
 
-	args := []string{"build", "-mod=readonly", "-o", partial}
+	args := []string{"build"}
+	if p.test {
+		args = []string{"test", "-c"}
+	}
+	args = append(args, "-mod=readonly", "-o", partial)
 	if p.ldflags != "" {
 		args = append(args, "-ldflags", p.ldflags)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, p.pkg)...)
 	cmd.Dir = p.folder
 	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if p.static {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 

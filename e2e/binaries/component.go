@@ -44,6 +44,11 @@ func components() []component {
 			links:    []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"},
 			patience: "a first build compiles about 2,400 packages of Kubernetes, five to ten minutes on two cores",
 		},
+		{
+			// After kubernetes, whose packages it shares.
+			program:  program{name: "metrics-server", folder: "e2e/components/metrics-server", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server", ldflags: "-s -w " + versionFlags(kubernetesVersion)},
+			patience: "a first build takes about a quarter of a minute",
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -26,10 +27,25 @@ type ContainerPaths struct {
 	Busybox string
 }
 
-// debianPackages hold them. What else they depend on, libc6 and libseccomp2, apt
-// itself depends on too.
-func debianPackages() []string {
-	return []string{"containerd", "runc", "containernetworking-plugins", "busybox-static"}
+// debian are packages of the distribution that are unpacked in a folder.
+type debian struct {
+	// folder is below .cache.
+	folder   string
+	packages []string
+	// closure says that what they depend on is wanted too.
+	closure bool
+	// purpose and size are said when they are fetched.
+	purpose, size string
+}
+
+// containerPackages hold the programs. What else they depend on, libc6 and
+// libseccomp2, apt itself depends on too.
+func containerPackages() debian {
+	return debian{
+		folder:   "containers",
+		packages: []string{"containerd", "runc", "containernetworking-plugins", "busybox-static"},
+		purpose:  "the programs that run containers", size: "36 MB",
+	}
 }
 
 // Containers fetches the programs that run containers, unless it has done so
@@ -48,9 +64,9 @@ func Containers(ctx context.Context, options Options) (ContainerPaths, error) {
 	}
 	defer release()
 
-	dir := filepath.Join(o.Root, ".cache", "containers")
-	if err := unpacked(ctx, dir, o); err != nil {
-		return ContainerPaths{}, fmt.Errorf("cannot fetch the programs that run containers: %w", err)
+	dir, err := containerPackages().unpacked(ctx, o)
+	if err != nil {
+		return ContainerPaths{}, err
 	}
 	return ContainerPaths{
 		Containerd: filepath.Join(dir, "usr", "bin", "containerd"),
@@ -61,43 +77,62 @@ func Containers(ctx context.Context, options Options) (ContainerPaths, error) {
 	}, nil
 }
 
-// unpacked makes dir hold the content of the packages. It is done in a folder
-// beside it, which takes its place at the end: a dir with the right stamp is
-// whole.
-func unpacked(ctx context.Context, dir string, o Options) error {
-	want := strings.Join(debianPackages(), "\n")
+// unpacked makes a folder hold the content of the packages, and returns it. It is
+// done in a folder beside it, which takes its place at the end: one with the
+// right stamp is whole.
+func (d debian) unpacked(ctx context.Context, o Options) (dir string, err error) {
+	dir = filepath.Join(o.Root, ".cache", d.folder)
+	want := strings.Join(d.packages, "\n")
 	stamp := func(dir string) string { return filepath.Join(dir, "packages.stamp") }
 	if found, err := os.ReadFile(stamp(dir)); err == nil && string(found) == want {
-		return nil
+		return dir, nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return "", err
 	}
 	partial := dir + ".partial"
 	if err := errors.Join(os.RemoveAll(dir), os.RemoveAll(partial)); err != nil {
-		return err
+		return "", err
 	}
-	if err := fetch(ctx, partial, o); err != nil {
-		return errors.Join(err, os.RemoveAll(partial))
+	if err := d.fetch(ctx, partial, o); err != nil {
+		return "", errors.Join(fmt.Errorf("cannot fetch %s: %w", d.purpose, err), os.RemoveAll(partial))
 	}
 	if err := os.WriteFile(stamp(partial), []byte(want), 0o600); err != nil {
-		return err
+		return "", err
 	}
-	return os.Rename(partial, dir)
+	return dir, os.Rename(partial, dir)
 }
 
 // fetch downloads the packages and unpacks them into dir. apt gets lists of its
 // own, below dir: the machine's may be missing, as in many images, and are not
 // ours to renew.
-func fetch(ctx context.Context, dir string, o Options) error {
+func (d debian) fetch(ctx context.Context, dir string, o Options) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(o.Out, "fetching %s with apt, to unpack them in %s (36 MB; nothing is installed)\n",
-		strings.Join(debianPackages(), ", "), strings.TrimSuffix(dir, ".partial"))
+	_, _ = fmt.Fprintf(o.Out, "fetching %s with apt, to unpack them in %s (%s; nothing is installed)\n",
+		strings.Join(d.packages, ", "), strings.TrimSuffix(dir, ".partial"), d.size)
 	apt := filepath.Join(dir, "apt")
 	if err := os.MkdirAll(filepath.Join(apt, "lists"), 0o755); err != nil {
 		return err
 	}
+	if err := d.download(ctx, apt); err != nil {
+		return err
+	}
+	archives, err := filepath.Glob(filepath.Join(apt, "*.deb"))
+	if err != nil {
+		return err
+	}
+	for _, archive := range archives {
+		if err := runIn(ctx, apt, []string{"dpkg-deb", "-x", archive, dir}); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(apt)
+}
+
+// download puts the packages into a folder. Where they are wanted with what they
+// depend on, apt is told that nothing is installed yet.
+func (d debian) download(ctx context.Context, apt string) error {
 	aptGet := []string{
 		"apt-get", "-q", "-o", "Dir::State::Lists=" + filepath.Join(apt, "lists"),
 		"-o", "Dir::Cache=" + apt, "-o", "APT::Sandbox::User=root", "-o", "APT::Get::List-Cleanup=false",
@@ -105,19 +140,18 @@ func fetch(ctx context.Context, dir string, o Options) error {
 	if err := runIn(ctx, apt, append(aptGet, "update")); err != nil {
 		return err
 	}
-	if err := runIn(ctx, apt, append(append(aptGet, "download"), debianPackages()...)); err != nil {
-		return err
-	}
-	packages, err := filepath.Glob(filepath.Join(apt, "*.deb"))
-	if err != nil {
-		return err
-	}
-	for _, pkg := range packages {
-		if err := runIn(ctx, apt, []string{"dpkg-deb", "-x", pkg, dir}); err != nil {
+	get := []string{"download"}
+	if d.closure {
+		status := filepath.Join(apt, "status")
+		if err := errors.Join(os.WriteFile(status, nil, 0o600), os.MkdirAll(filepath.Join(apt, "partial"), 0o755)); err != nil {
 			return err
 		}
+		get = []string{
+			"-o", "Dir::State::Status=" + status, "-o", "Dir::Cache::Archives=" + apt, "-o", "Debug::NoLocking=1",
+			"--no-install-recommends", "--yes", "--download-only", "install",
+		}
 	}
-	return os.RemoveAll(apt)
+	return runIn(ctx, apt, slices.Concat(aptGet, get, d.packages))
 }
 
 // runIn runs a command in a folder; its error carries what it printed.

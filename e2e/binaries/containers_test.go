@@ -3,6 +3,7 @@ package binaries
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,5 +56,32 @@ func TestContainersWithoutApt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := Containers(t.Context(), Options{Root: t.TempDir(), Dir: t.TempDir()}); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("without apt-get: %v", err)
+	}
+}
+
+// Images have nothing but what is put into them, so there the dependencies count.
+func TestClosure(t *testing.T) {
+	root, programs := t.TempDir(), t.TempDir()
+	apt := `#!/bin/sh
+for i in "$@"; do case $i in
+Dir::State::Status=*) test ! -s "${i#*=}" && unknown=yes;;
+Dir::Cache::Archives=*) archives=${i#*=};;
+esac; done
+case "$*" in *--download-only*install*curl) test "$unknown" && : > "$archives/libcurl.deb";; esac
+`
+	unpack := "#!/bin/sh\nmkdir -p \"$3\" && : > \"$3/$(basename \"$2\")\"\n"
+	for name, text := range map[string]string{"apt-get": apt, "dpkg-deb": unpack} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", programs+":"+os.Getenv("PATH"))
+	d := debian{folder: "tools", packages: []string{"curl"}, closure: true, purpose: "tools"}
+	dir, err := d.unpacked(t.Context(), Options{Root: root, Out: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "libcurl.deb")); err != nil {
+		t.Errorf("what it depends on is not there: %v", err)
 	}
 }

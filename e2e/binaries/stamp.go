@@ -27,6 +27,9 @@ func (c component) stamp(toolchain string) (string, error) {
 		_, _ = fmt.Fprintf(sum, "%s %d\n%s\n", name, len(content), content)
 	}
 	_, _ = fmt.Fprintf(sum, "%s\n%s\n%s\n%q\n", toolchain, c.pkg, c.ldflags, c.links)
+	if c.test || c.static {
+		_, _ = fmt.Fprintf(sum, "test %t, static %t\n", c.test, c.static)
+	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 

@@ -1,9 +1,11 @@
 package playground
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,9 +31,16 @@ type Options struct {
 	Dir string
 	// Binaries are the programs to run.
 	Binaries binaries.Paths
+	// Address is where the API server answers; the default is 127.0.0.1, which pods
+	// of a real kubelet do not reach. An address of the machine they reach, and the
+	// service "kubernetes" has it as its endpoint.
+	Address string
 	// Nodes exist once the cluster is ready, with kwok as their kubelet if
 	// FakeNode made them.
 	Nodes []*corev1.Node
+	// Aggregation lets the API server pass requests on to the servers of other APIs,
+	// as StartMetricsServer needs it. It costs three of the few inotify instances.
+	Aggregation bool
 	// Without leaves components out.
 	Without []Component
 	// ExtraArgs are added to a component's own arguments. A flag given twice
@@ -48,8 +57,12 @@ type Cluster struct {
 
 	name     string
 	dir      string
+	address  string
 	nodes    []*corev1.Node
 	binaries binaries.Paths
+	// aggregation says that there are other API servers behind the cluster's.
+	aggregation bool
+
 	reserved Ports
 	ports    addresses
 	ca       *authority
@@ -64,8 +77,11 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	c := &Cluster{
 		name:     o.Name,
 		dir:      filepath.Join(o.Dir, o.Name),
+		address:  cmp.Or(o.Address, loopbackAddress),
 		nodes:    o.Nodes,
 		binaries: o.Binaries,
+
+		aggregation: o.Aggregation,
 	}
 	if err := c.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot prepare cluster %s: %w", o.Name, err), c.reserved.Release())
@@ -136,7 +152,7 @@ func (c *Cluster) writeCertificates() error {
 	if c.admin, err = c.ca.issueClient("admin", "system:masters"); err != nil {
 		return err
 	}
-	server, err := c.ca.issueServer("kube-apiserver", "127.0.0.1", "localhost", "10.96.0.1",
+	server, err := c.ca.issueServer("kube-apiserver", loopbackAddress, c.address, "localhost", "10.96.0.1",
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc")
 	if err != nil {
 		return err
@@ -156,6 +172,7 @@ func (c *Cluster) writeCertificates() error {
 		kubelet.write(pki, "kubelet-client"),
 		serviceAccounts.pem.write(pki, "service-accounts"),
 		c.writeKubeconfig(c.AdminKubeconfig(), "admin", c.admin),
+		c.writeFrontProxy(),
 	)
 }
 
@@ -239,7 +256,7 @@ func (c *Cluster) Dir() string { return c.dir }
 
 // APIServerURL is where the API server answers, the same over restarts.
 func (c *Cluster) APIServerURL() string {
-	return "https://127.0.0.1:" + strconv.Itoa(c.ports.apiServer)
+	return "https://" + net.JoinHostPort(c.address, strconv.Itoa(c.ports.apiServer))
 }
 
 // CA is the certificate, PEM, of the authority that certifies the cluster's

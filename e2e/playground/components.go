@@ -58,11 +58,10 @@ func (c *Cluster) etcdArgs() []string {
 }
 
 func (c *Cluster) apiServerArgs() []string {
-	return []string{
+	args := []string{
 		"--etcd-servers=http://" + loopback(c.ports.etcdClient),
-		"--bind-address=127.0.0.1",
+		"--bind-address=" + c.address,
 		"--secure-port=" + strconv.Itoa(c.ports.apiServer),
-		"--endpoint-reconciler-type=none", // the loopback address may not be an endpoint
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--tls-cert-file=" + c.pki("apiserver.crt"),
 		"--tls-private-key-file=" + c.pki("apiserver.key"),
@@ -77,6 +76,11 @@ func (c *Cluster) apiServerArgs() []string {
 		"--kubelet-preferred-address-types=InternalIP",
 		"--allow-privileged=true",
 	}
+	args = append(args, c.aggregationArgs()...)
+	if c.address == loopbackAddress {
+		return append(args, "--endpoint-reconciler-type=none") // it may not be an endpoint
+	}
+	return args
 }
 
 func (c *Cluster) controllerManagerArgs(kubeconfig string) []string {

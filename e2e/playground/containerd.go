@@ -2,6 +2,7 @@ package playground
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -11,10 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
-	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/images"
 )
 
@@ -35,22 +36,25 @@ var bridgeConfig string
 type containerd struct {
 	*Process
 
-	ctr, socket string
+	ctr, socket, snapshotter string
 }
 
 // containerdFiles are what the two configurations above are filled with.
 type containerdFiles struct {
-	Dir, Socket, CNI, Runc, PauseImage string
+	Dir, Socket, CNI, Runc, PauseImage, Snapshotter string
+	// RestrictScores says that scores of containers are not lowered.
+	RestrictScores bool
 	// PodCIDR is the network of the pods, Bridge the device they hang on.
 	PodCIDR, Bridge string
 }
 
 // startContainerd starts containerd, waits until it answers and gives it its
 // images.
-func startContainerd(ctx context.Context, dir string, paths binaries.ContainerPaths, podCIDR, bridge string, all []images.Image) (*containerd, error) {
+func startContainerd(ctx context.Context, dir string, o KubeletOptions) (*containerd, error) {
 	files := containerdFiles{
-		Dir: dir, Socket: filepath.Join(dir, "containerd.sock"), CNI: paths.CNI, Runc: paths.Runc,
-		PauseImage: pauseImage, PodCIDR: podCIDR, Bridge: bridge,
+		Dir: dir, Socket: filepath.Join(dir, "containerd.sock"), CNI: o.Binaries.CNI, Runc: o.Binaries.Runc,
+		PauseImage: pauseImage, Snapshotter: cmp.Or(o.Snapshotter, "native"), RestrictScores: !mayLowerScores(),
+		PodCIDR: o.PodCIDR, Bridge: "pod-" + o.Name,
 	}
 	if len(files.Socket) > maxSocketPath-len(".ttrpc") {
 		return nil, fmt.Errorf("the path of containerd's socket is too long for the kernel, %d characters: %s", len(files.Socket), files.Socket)
@@ -62,15 +66,31 @@ func startContainerd(ctx context.Context, dir string, paths binaries.ContainerPa
 	); err != nil {
 		return nil, fmt.Errorf("cannot configure containerd: %w", err)
 	}
-	process, err := StartProcess("containerd", dir, paths.Containerd, "--config="+config, "--log-level=info")
+	process, err := StartProcess("containerd", dir, o.Binaries.Containerd, "--config="+config, "--log-level=info")
 	if err != nil {
 		return nil, err
 	}
-	c := &containerd{Process: process, ctr: paths.Ctr, socket: files.Socket}
+	c := &containerd{Process: process, ctr: o.Binaries.Ctr, socket: files.Socket, snapshotter: files.Snapshotter}
 	if err := c.waitReady(ctx); err != nil {
 		return nil, stopUnless(ctx, process, err)
 	}
-	return c, stopUnless(ctx, process, c.load(ctx, dir, paths.Busybox, all))
+	return c, stopUnless(ctx, process, c.load(ctx, dir, o.Binaries.Busybox, o.Images))
+}
+
+// mayLowerScores says whether the kernel lets this process, and so containerd,
+// lower the score by which it chooses what to kill when memory runs out. Root may,
+// but not root in a container.
+func mayLowerScores() bool {
+	const own = "/proc/self/oom_score_adj"
+	before, err := os.ReadFile(own)
+	if err != nil {
+		return false
+	}
+	score, err := strconv.Atoi(strings.TrimSpace(string(before)))
+	if err != nil || os.WriteFile(own, []byte(strconv.Itoa(score-1)), 0) != nil {
+		return false
+	}
+	return os.WriteFile(own, before, 0) == nil
 }
 
 func (c *containerd) waitReady(ctx context.Context) error {
@@ -97,7 +117,7 @@ func (c *containerd) load(ctx context.Context, dir, busybox string, all []images
 	if err := os.WriteFile(path, archive.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("cannot write images: %w", err)
 	}
-	if _, err := c.ask(ctx, "images", "import", "--snapshotter=native", path); err != nil {
+	if _, err := c.ask(ctx, "images", "import", "--snapshotter="+c.snapshotter, path); err != nil {
 		return err
 	}
 	return eventuallyAlive(ctx, c.Process, "containerd knows its images", func(ctx context.Context) error {

@@ -23,6 +23,9 @@ var clusterRoles string
 //go:embed roles/webhook.yaml
 var webhookRoles string
 
+//go:embed roles/metrics-server.yaml
+var metricsServerRoles string
+
 //go:embed roles/node-upstream.yaml
 var nodeUpstreamRoles string
 

@@ -21,8 +21,8 @@ import (
 //go:embed kubelet.yaml
 var kubeletConfig string
 
-// KubeletOptions describe a node with a real kubelet. All but Labels and Images
-// must be set.
+// KubeletOptions describe a node with a real kubelet. All but Labels, Images and
+// Snapshotter must be set.
 type KubeletOptions struct {
 	// Name is the name of the Node object, at most eleven characters: it is part
 	// of a network device's name.
@@ -46,6 +46,10 @@ type KubeletOptions struct {
 	// Images are there for pods whose imagePullPolicy is not Always. There are no
 	// others, and nothing to pull from.
 	Images []images.Image
+	// Snapshotter is how containerd makes the root file systems of containers:
+	// "native", the default, copies them and works everywhere; "overlayfs" mounts
+	// them, which is what images of many megabytes ask for.
+	Snapshotter string
 }
 
 // Kubelet is a running kubelet.
@@ -65,7 +69,7 @@ type Kubelet struct {
 func StartKubelet(ctx context.Context, o KubeletOptions) (*Kubelet, error) {
 	k := &Kubelet{node: o.Name, cluster: o.Cluster}
 	dir := filepath.Join(o.Cluster.dir, o.Name)
-	runtime, err := startContainerd(ctx, dir, o.Binaries, o.PodCIDR, "pod-"+o.Name, o.Images)
+	runtime, err := startContainerd(ctx, dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start containerd for node %s: %w", o.Name, err)
 	}

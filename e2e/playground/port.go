@@ -82,6 +82,9 @@ func claimPort(port int) (io.Closer, error) {
 	return claim, probe.Close()
 }
 
+// loopbackAddress is where everything answers unless an option says otherwise.
+const loopbackAddress = "127.0.0.1"
+
 func loopback(port int) string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return net.JoinHostPort(loopbackAddress, strconv.Itoa(port))
 }

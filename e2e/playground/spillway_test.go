@@ -91,8 +91,8 @@ func testSpillway(t *testing.T, upstream, downstream *Cluster) {
 	t.Run("they may do no more than they need", func(t *testing.T) {
 		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "create pods", "update pods", "patch deployments", "update workloadspreads", "delete namespaces",
 			"update sidecarsets", "create controllerrevisions", "get configmaps")
-		forbidden(ctx, t, upstream, "spillway-node-east", nodeGroup, "get secrets", "create pods", "list namespaces", "delete nodes")
-		forbidden(ctx, t, downstream, "spillway-node-east", nodeGroup, "get secrets", "patch nodes", "delete namespaces", "create deployments")
+		forbidden(ctx, t, upstream, "spillway-node-east", nodeGroup, "update secrets", "delete configmaps", "create pods", "delete namespaces", "delete nodes", "delete persistentvolumeclaims")
+		forbidden(ctx, t, downstream, "spillway-node-east", nodeGroup, "patch nodes", "delete namespaces", "create deployments", "create serviceaccounts/token", "delete persistentvolumeclaims", "delete persistentvolumes")
 	})
 }
 

@@ -5,6 +5,8 @@
 //	upstream ── virtual node east ──▶ downstream      the stage of all stories
 //	    └────── virtual node west ──▶ downstream      killed and started again
 //	    └────── virtual node south ─▶ remote          whose API server goes away
+//	    └────── virtual node center ▶ site            whose nodes come and go
+//	downstream ─ virtual node loop ─▶ downstream      a second upstream cluster
 //
 //	replicated ◀── balancer ◀── one, two and three webhooks, of which one is killed
 //
