@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,7 +120,7 @@ func (s *stage) set() (stop func() error, err error) {
 	}
 	kwok := []playground.Component{playground.Kwok}
 	clusters, err := playground.StartAll(ctx,
-		playground.Options{Name: "upstream", Dir: machine.Dir(), Binaries: paths, Without: kwok},
+		playground.Options{Name: "upstream", Dir: machine.Dir(), Binaries: paths, Without: kwok, Aggregation: true, ExtraArgs: quickAutoscaler()},
 		playground.Options{Name: "downstream", Dir: machine.Dir(), Binaries: paths, Without: kwok},
 	)
 	if err != nil {
@@ -134,6 +135,10 @@ func (s *stage) set() (stop func() error, err error) {
 	})
 	group.Go(func() (err error) {
 		s.node, err = s.startSpillway(ctx)
+		return err
+	})
+	group.Go(func() error {
+		_, err := playground.StartMetricsServer(ctx, s.upstream, machine.Address)
 		return err
 	})
 	return func() error {
@@ -176,5 +181,8 @@ func (s *stage) startSpillway(ctx context.Context) (*playground.VirtualNode, err
 		Binary: spillway, Name: virtualNode, Upstream: s.upstream, Downstream: s.downstream,
 		Address: machine.Address,
 		Labels:  map[string]string{"clusterID": virtualNode},
+		ExtraArgs: []string{
+			"--pod-api-access=none,upstream", "--pod-api-server=" + strings.TrimPrefix(s.upstream.APIServerURL(), "https://"),
+		},
 	})
 }
