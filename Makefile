@@ -16,6 +16,7 @@ unraced := /(api|webhook/(stash|spread|sidecar|mutate)|provider/(translate|capac
 # Options, all of them NAME=value behind `make TARGET`.
 ONCE        ?=
 RUN         ?=
+ONLY        ?=
 FUZZTIME    ?= 30s
 LAW_PODS    ?= 100000
 BENCH_SHORT ?=
@@ -24,7 +25,7 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##### Use it
 
@@ -76,6 +77,12 @@ e2e: ## Stories on real control planes only; RUN=regexp chooses, and tells more
 	cd e2e && go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./stories ./...
 	@hack/left-out
 
+# Root only, and hours: no part of make test. exec, for the sake of Ctrl-C.
+.PHONY: conformance
+conformance: ## Kubernetes' own tests of a node, on a kubelet and on a virtual node; RUN=regexp, ONLY=kubelet or virtual-node
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/conformance ./cmd/conformance && \
+		exec ../$(tools)/conformance -run '$(RUN)' -only '$(ONLY)'
+
 .PHONY: lint
 lint: $(tools)/golangci-lint ## Judge the code by hack/golangci.yml, and prove that its rules bite
 	hack/lint-selftest/run $(tools)/golangci-lint
@@ -88,7 +95,7 @@ fuzz: ## Run every fuzz target, FUZZTIME=30s each
 
 .PHONY: bench
 bench: ## Admission per request, and pods per second through a virtual node; BENCH_SHORT=1 is quicker
-	go test -run '^$$' -bench . -benchmem ./webhook/...
+	go test -run '^$$' -bench . -benchmem ./webhook/... ./provider/capacity
 	cd e2e && go run ./cmd/bench $(if $(BENCH_SHORT),-pods 200)
 
 .PHONY: cover
