@@ -3,9 +3,7 @@ package containers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/images"
+	"github.com/spillway-io/spillway/e2e/leftout"
 	"github.com/spillway-io/spillway/e2e/machine"
 	"github.com/spillway-io/spillway/e2e/playground"
 )
@@ -47,51 +46,33 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if leftout.Listing() {
+		return m.Run()
+	}
 	if machine.Outside() {
 		// Inside there is no network: what may have to be fetched is fetched here.
 		if _, err := binaries.Components(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
-			return fail("build the playground", err)
+			return leftout.Fail("build the playground", err)
 		}
 		spillway, err := binaries.Spillway(context.Background(), binaries.Options{Out: os.Stderr})
 		if err := errors.Join(err, os.Setenv(spillwayVariable, spillway)); err != nil {
-			return fail("build spillway", err)
+			return leftout.Fail("build spillway", err)
 		}
 		if os.Geteuid() == 0 {
 			if _, err := binaries.Containers(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
-				return leaveOut(err)
+				return leftout.Tell("e2e/containers", err)
 			}
 		}
 	}
 	code, err := machine.Run(func() int { return runOnStage(m) })
 	switch {
 	case errors.Is(err, machine.ErrUnavailable):
-		return leaveOut(err)
+		return leftout.Tell("e2e/containers", err)
 	case err != nil:
-		return fail("run the stories on a machine of their own", err)
+		return leftout.Fail("run the stories on a machine of their own", err)
 	default:
 		return code
 	}
-}
-
-// leaveOut tells that no story was told, where it cannot be overlooked: `go test`
-// keeps what a package that does not fail prints to itself.
-func leaveOut(reason error) int {
-	note := fmt.Sprintf("e2e/containers: no story about real containers was told here.\n%v\n", reason)
-	_, _ = fmt.Fprint(os.Stderr, note)
-	root, err := binaries.Root()
-	if err != nil {
-		return fail("leave a note", err)
-	}
-	dir := filepath.Join(root, ".cache", "left-out")
-	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "containers"), []byte(note), 0o600)); err != nil {
-		return fail("leave a note", err)
-	}
-	return 0
-}
-
-func fail(what string, err error) int {
-	_, _ = fmt.Fprintf(os.Stderr, "cannot %s: %v\n", what, err)
-	return 1
 }
 
 func runOnStage(m *testing.M) int {
@@ -104,7 +85,7 @@ func runOnStage(m *testing.M) int {
 		}
 	}
 	if err != nil {
-		return fail("set or clear the stage", err)
+		return leftout.Fail("set or clear the stage", err)
 	}
 	return 0
 }

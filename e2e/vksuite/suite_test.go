@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-io/spillway/e2e/binaries"
+	"github.com/spillway-io/spillway/e2e/leftout"
 	"github.com/spillway-io/spillway/e2e/machine"
 	"github.com/spillway-io/spillway/e2e/playground"
 )
@@ -37,47 +37,29 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if leftout.Listing() {
+		return m.Run()
+	}
 	if machine.Outside() {
 		// Inside there is no network: what may have to be fetched is fetched here.
 		_, err := binaries.Components(context.Background(), binaries.Options{Out: os.Stderr})
 		if err != nil {
-			return fail("build the playground", err)
+			return leftout.Fail("build the playground", err)
 		}
 		spillway, err := binaries.Spillway(context.Background(), binaries.Options{Out: os.Stderr})
 		if err := errors.Join(err, os.Setenv(spillwayVariable, spillway)); err != nil {
-			return fail("build spillway", err)
+			return leftout.Fail("build spillway", err)
 		}
 	}
 	code, err := machine.Run(m.Run)
 	switch {
 	case errors.Is(err, machine.ErrUnavailable):
-		return leaveOut(err)
+		return leftout.Tell("e2e/vksuite", err)
 	case err != nil:
-		return fail("run the suite on a machine of its own", err)
+		return leftout.Fail("run the suite on a machine of its own", err)
 	default:
 		return code
 	}
-}
-
-// leaveOut tells that the suite was not run, where it cannot be overlooked: `go
-// test` keeps what a package that does not fail prints to itself.
-func leaveOut(reason error) int {
-	note := fmt.Sprintf("e2e/vksuite: virtual-kubelet's test suite for providers was not run here.\n%v\n", reason)
-	_, _ = fmt.Fprint(os.Stderr, note)
-	root, err := binaries.Root()
-	if err != nil {
-		return fail("leave a note", err)
-	}
-	dir := filepath.Join(root, ".cache", "left-out")
-	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "vksuite"), []byte(note), 0o600)); err != nil {
-		return fail("leave a note", err)
-	}
-	return 0
-}
-
-func fail(what string, err error) int {
-	_, _ = fmt.Fprintf(os.Stderr, "cannot %s: %v\n", what, err)
-	return 1
 }
 
 // TestVirtualKubelet runs all of the suite's tests, each as a subtest.
