@@ -22,52 +22,33 @@ func aimed(name, virtualNode string) *corev1.Pod {
 	return pod
 }
 
-// TestNamespacesAreMapped: a virtual node with a prefix and a mapping of its own
-// runs pods in other namespaces of a downstream cluster that another virtual node
-// uses too, and the pods come and go like any.
-func TestNamespacesAreMapped(t *testing.T) {
-	cases := map[string]func(upstream string) (flag, below string){
-		"prefix": func(upstream string) (flag, below string) {
-			return "--namespace-prefix=west-", "west-" + upstream
-		},
-		"name": func(upstream string) (flag, below string) {
-			return fmt.Sprintf("--namespace-map=%[1]s=elsewhere,elsewhere=%[1]s", upstream), "elsewhere"
-		},
+// TestNamespacesChangePlaces: a mapping may exchange names, and each pod's
+// downstream pod is where its own namespace leads.
+func TestNamespacesChangePlaces(t *testing.T) {
+	s := tell(t, nil)
+	other := s.namespace + "-other"
+	s.must("create a second namespace", s.upstream.CreateNamespace(s.ctx, other, nil))
+	node, err := playground.StartVirtualNode(s.ctx, playground.VirtualNodeOptions{
+		Binary: s.spillway, Name: "places", Upstream: s.upstream, Downstream: s.downstream,
+		Labels:    map[string]string{"clusterID": "places"},
+		ExtraArgs: []string{fmt.Sprintf("--namespace-map=%[1]s=%[2]s,%[2]s=%[1]s", s.namespace, other)},
+	})
+	s.must("start the virtual node", err)
+	s.finally(node.Stop)
+	s.finally(func(ctx context.Context) error {
+		return s.upstream.Client().CoreV1().Nodes().Delete(ctx, "places", metav1.DeleteOptions{})
+	})
+	leadsTo := map[string]string{s.namespace: other, other: s.namespace}
+	for namespace := range leadsTo {
+		_, err := s.upstream.Client().CoreV1().Pods(namespace).Create(s.ctx, aimed("from-"+namespace, "places"), metav1.CreateOptions{})
+		s.must("create a pod", err)
 	}
-	for name, maps := range cases {
-		t.Run(name, func(t *testing.T) {
-			s := tell(t, nil)
-			flag, below := maps(s.namespace)
-			virtualNode := "mapped-" + name
-			node, err := playground.StartVirtualNode(s.ctx, playground.VirtualNodeOptions{
-				Binary: s.spillway, Name: virtualNode, Upstream: s.upstream, Downstream: s.downstream,
-				Labels: map[string]string{"clusterID": virtualNode}, ExtraArgs: []string{flag},
-			})
-			s.must("start the virtual node", err)
-			s.finally(node.Stop)
-
-			s.applies(manifest(t, aimed("web", virtualNode)))
-			s.eventually("the pod runs in "+below, func(ctx context.Context) error {
-				twin, err := s.downstream.Client().CoreV1().Pods(below).Get(ctx, "web", metav1.GetOptions{})
-				if err != nil {
-					return err
-				}
-				pod, err := s.upstream.Client().CoreV1().Pods(s.namespace).Get(ctx, "web", metav1.GetOptions{})
-				if err != nil {
-					return err
-				}
-				if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP != twin.Status.PodIP {
-					return fmt.Errorf("upstream it is %s at %q, downstream at %q", pod.Status.Phase, pod.Status.PodIP, twin.Status.PodIP)
-				}
-				return nil
-			})
-			if twins, err := s.pods(s.downstream); err != nil || len(twins) != 0 {
-				t.Errorf("%d pods are downstream in a namespace of the upstream name, want none (%v)", len(twins), err)
-			}
-			s.must("delete the pod", s.upstream.Client().CoreV1().Pods(s.namespace).Delete(s.ctx, "web", metav1.DeleteOptions{}))
-			s.eventually("both pods are gone", func(ctx context.Context) error {
-				return errors.Join(isGone(ctx, s.upstream, s.namespace, "web"), isGone(ctx, s.downstream, below, "web"))
-			})
+	for namespace, below := range leadsTo {
+		s.eventually("the pod of "+namespace+" runs in "+below, func(ctx context.Context) error {
+			return errors.Join(
+				runs(ctx, s.upstream.Client().CoreV1().Pods(namespace), "from-"+namespace),
+				runs(ctx, s.downstream.Client().CoreV1().Pods(below), "from-"+namespace),
+				isGone(ctx, s.downstream, namespace, "from-"+namespace))
 		})
 	}
 }
