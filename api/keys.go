@@ -82,7 +82,8 @@ const (
 // What an upstream pod says about its downstream pod.
 const (
 	// DownstreamNodeAnnotation on an upstream pod is the downstream node that
-	// runs it.
+	// runs it. On an upstream PersistentVolume whose data is on one downstream node,
+	// its author names that node.
 	DownstreamNodeAnnotation = "spillway.io/downstream-node"
 	// DownstreamScheduledCondition on an upstream pod is the PodScheduled
 	// condition of its downstream pod. PodScheduled itself stays the upstream
