@@ -9,7 +9,8 @@ import (
 )
 
 // shortReport is cut from a report of ginkgo's.
-const shortReport = `[{"SuiteSucceeded": false, "PreRunStats": {"TotalSpecs": 6, "SpecsThatWillRun": 4}, "SpecReports": [
+const shortReport = `[{"SuiteSucceeded": false, "PreRunStats": {"TotalSpecs": 6, "SpecsThatWillRun": 4},
+	"SuiteConfig": {"FocusStrings": ["Pods"], "SkipStrings": null}, "SpecReports": [
 	{"ContainerHierarchyTexts": null, "LeafNodeType": "SynchronizedBeforeSuite", "LeafNodeText": "", "State": "passed", "NumAttempts": 1},
 	{"ContainerHierarchyTexts": ["[sig-node] Pods"], "LeafNodeType": "It", "LeafNodeText": "run", "State": "passed", "NumAttempts": 1},
 	{"ContainerHierarchyTexts": ["[sig-node] Pods", "when told"], "LeafNodeType": "It", "LeafNodeText": "stop", "State": "failed", "NumAttempts": 1},
@@ -22,21 +23,21 @@ func TestRead(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		report string
-		want   Results
+		want   Report
 		err    error
 	}{
 		"outcomes": {
 			reason: "what was run counts, what the focus left out does not",
 			report: shortReport,
-			want: Results{
+			want: Report{Focus: []string{"Pods"}, Results: Results{
 				"[sig-node] Pods run": Passed, "[sig-node] Pods when told stop": Failed,
 				"[sig-node] Pods hang": Failed, "[sig-node] Pods open windows": Skipped,
-			},
+			}},
 		},
 		"interrupted": {
 			reason: "half a run is none",
 			report: `[{"PreRunStats": {"SpecsThatWillRun": 1}, "SpecReports": [{"LeafNodeType": "It", "LeafNodeText": "run", "State": "skipped"}]}]`,
-			want:   Results{},
+			want:   Report{Results: Results{}},
 			err:    ErrIncomplete,
 		},
 	}
@@ -94,6 +95,9 @@ func TestWrite(t *testing.T) {
 	}
 	if first, _, err := Write("", runs); err != nil || !strings.HasSuffix(first, end) {
 		t.Errorf("without an older page: %v\n%s", err, first)
+	}
+	if _, _, err := Write("what people wrote", runs); err == nil {
+		t.Error("a page without the line that parts it was written over")
 	}
 	if _, _, err := Write(end+"| `(` | why |\n", runs); err == nil {
 		t.Error("a cause that is for no specs is none")

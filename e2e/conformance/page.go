@@ -104,6 +104,9 @@ func cells(line string) (expression, text string, ok bool) {
 // kept. NoCause names the specs that pass on the kubelet and not on the virtual
 // node, and match no cause.
 func Write(old string, runs Runs) (page string, noCause []string, err error) {
+	if old != "" && !strings.Contains(old, end) {
+		return "", nil, fmt.Errorf("it has no line %q, below which it would be kept", strings.TrimSpace(end))
+	}
 	causes, err := Causes(old)
 	if err != nil {
 		return "", nil, err

@@ -27,12 +27,20 @@ const (
 // Results are the outcomes of the specs that were run, by their full name.
 type Results map[string]Outcome
 
+// Report is what a run found.
+type Report struct {
+	Results Results
+	// Focus and Skip are what names of specs had to match, and not to match.
+	Focus, Skip []string
+}
+
 // ErrIncomplete says that a run ended before all of its specs had been run.
 var ErrIncomplete = errors.New("the run is not complete")
 
 // report is what is read of ginkgo's JSON report, a list of these.
 type report struct {
 	PreRunStats struct{ SpecsThatWillRun int }
+	SuiteConfig struct{ FocusStrings, SkipStrings []string }
 	SpecReports []spec
 }
 
@@ -47,24 +55,25 @@ type spec struct {
 
 // Read reads the JSON report of a run. One of a run that was interrupted gives
 // what there is with ErrIncomplete.
-func Read(r io.Reader) (Results, error) {
+func Read(r io.Reader) (Report, error) {
 	var reports []report
 	if err := json.NewDecoder(r).Decode(&reports); err != nil {
-		return nil, fmt.Errorf("cannot read the suite's report: %w", err)
+		return Report{}, fmt.Errorf("cannot read the suite's report: %w", err)
 	}
-	results, wanted := Results{}, 0
+	read, wanted := Report{Results: Results{}}, 0
 	for _, report := range reports {
 		wanted += report.PreRunStats.SpecsThatWillRun
+		read.Focus, read.Skip = report.SuiteConfig.FocusStrings, report.SuiteConfig.SkipStrings
 		for _, spec := range report.SpecReports {
 			if spec.LeafNodeType == "It" && spec.NumAttempts > 0 {
-				results[spec.name()] = spec.outcome()
+				read.Results[spec.name()] = spec.outcome()
 			}
 		}
 	}
-	if len(results) != wanted {
-		return results, fmt.Errorf("%w: %d of %d specs were run", ErrIncomplete, len(results), wanted)
+	if len(read.Results) != wanted {
+		return read, fmt.Errorf("%w: %d of %d specs were run", ErrIncomplete, len(read.Results), wanted)
 	}
-	return results, nil
+	return read, nil
 }
 
 func (s spec) name() string {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,23 +23,25 @@ const page = "docs/conformance.md"
 
 // conclude prints what the runs found and writes the page. The code is 1 if a spec
 // that passes on the kubelet does not on the virtual node and nobody said why.
-func conclude(ctx context.Context, root string, o options) (code int, err error) {
-	runs := conformance.Runs{}
-	if runs.Kubelet, err = resultsOf(root, kubelet); err != nil {
-		return 1, err
-	}
-	if runs.VirtualNode, err = resultsOf(root, virtualNode); err != nil {
-		return 1, err
-	}
-	if runs.About, err = about(ctx, root); err != nil {
-		return 1, err
+func conclude(ctx context.Context, root string) (code int, err error) {
+	runs, whole := conformance.Runs{}, true
+	for subject, results := range map[string]*conformance.Results{kubelet: &runs.Kubelet, virtualNode: &runs.VirtualNode} {
+		report, err := reportOf(root, subject)
+		if err != nil {
+			return 1, err
+		}
+		*results = report.Results
+		whole = whole && slices.Equal(report.Focus, []string{focus("")}) && len(report.Skip) == 0
 	}
 	if err := tell(os.Stdout, root, runs); err != nil {
 		return 1, err
 	}
-	if o.run != "" || o.skip != "" || runs.Kubelet == nil || runs.VirtualNode == nil {
+	if !whole {
 		_, err := fmt.Fprintf(os.Stdout, "%s is left as it is, since not all specs were run on both nodes\n", page)
 		return 0, err
+	}
+	if runs.About, err = about(ctx, root); err != nil {
+		return 1, err
 	}
 	return write(filepath.Join(root, page), runs)
 }
@@ -82,23 +85,22 @@ func orNone(outcome conformance.Outcome) conformance.Outcome {
 	return outcome
 }
 
-// resultsOf reads what the last run on a subject found. There is none if it was
-// never run.
-func resultsOf(root, subject string) (results conformance.Results, err error) {
-	report, err := os.Open(filepath.Join(folder(root, subject), reportFile))
+// reportOf reads what the last run on a subject found; it is empty if there was
+// none.
+func reportOf(root, subject string) (read conformance.Report, err error) {
+	file, err := os.Open(filepath.Join(folder(root, subject), reportFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		_, _ = fmt.Fprintf(os.Stderr, "%s: it was not run yet\n", subject)
-		return nil, nil
+		return read, nil
 	}
 	if err != nil {
-		return nil, err
+		return read, err
 	}
-	defer func() { err = errors.Join(err, report.Close()) }()
-	results, err = conformance.Read(report)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", subject, err)
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if read, err = conformance.Read(file); err != nil {
+		return read, fmt.Errorf("%s: %w", subject, err)
 	}
-	return results, nil
+	return read, nil
 }
 
 // about says what the suite was run with.

@@ -46,7 +46,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", `"kubelet" or "virtual-node" runs the suite there only; the other's last report counts`)
 	flag.StringVar(&o.run, "run", "", "regexp that names of specs must match, beside [NodeConformance]; the page is not written")
 	flag.StringVar(&o.skip, "skip", "", "regexp of names of specs that are left out; the page is not written")
-	flag.IntVar(&o.procs, "procs", 4, "how many specs run at a time")
+	flag.IntVar(&o.procs, "procs", 6, "how many specs run at a time")
 	flag.StringVar(&o.nodeArgs, "node-args", "", "further arguments of `spillway node`, separated by spaces")
 	flag.StringVar(&o.spillway, "spillway", "", "program to test; by default it is built from this checkout")
 	flag.StringVar(&o.subject, "subject", "", "for its own use")
@@ -81,7 +81,7 @@ func run(o options) (int, error) {
 			return 1, fmt.Errorf("%s: %w", subject, err)
 		}
 	}
-	return conclude(ctx, root, o)
+	return conclude(ctx, root)
 }
 
 func subjectsOf(only string) ([]string, error) {
