@@ -41,6 +41,9 @@ type stage struct {
 // shared is set by TestMain and only read afterwards.
 var shared stage //nolint:gochecknoglobals // TestMain has no other way to hand the clusters to the tests.
 
+// instead is what there is where containers cannot run.
+const instead = "Those of the same names in e2e/stories ran on nodes that kwok plays, as far as it can: e2e/stories/simulated_test.go says how far."
+
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
@@ -60,14 +63,14 @@ func run(m *testing.M) int {
 		}
 		if os.Geteuid() == 0 {
 			if _, err := binaries.Containers(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
-				return leftout.Tell("e2e/containers", err)
+				return leftout.Tell("e2e/containers", instead, err)
 			}
 		}
 	}
 	code, err := machine.Run(func() int { return runOnStage(m) })
 	switch {
 	case errors.Is(err, machine.ErrUnavailable):
-		return leftout.Tell("e2e/containers", err)
+		return leftout.Tell("e2e/containers", instead, err)
 	case err != nil:
 		return leftout.Fail("run the stories on a machine of their own", err)
 	default:

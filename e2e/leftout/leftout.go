@@ -31,14 +31,17 @@ func Listing() bool {
 }
 
 // Tell says that no test of the package, whose path below the module this is, could
-// run, with all their names. It returns an exit code: 0, since that is no failure,
-// unless it could not be told.
-func Tell(pkg string, reason error) int {
+// run, with all their names, and what there was instead, a sentence or nothing. It
+// returns an exit code: 0, since that is no failure, unless it could not be told.
+func Tell(pkg, instead string, reason error) int {
 	names, err := list()
 	if err != nil {
 		return Fail("list the tests that are left out", err)
 	}
 	note := fmt.Sprintf("%s: none of these tests could run here: %s.\n%v\n", pkg, strings.Join(names, ", "), reason)
+	if instead != "" {
+		note += instead + "\n"
+	}
 	_, _ = fmt.Fprint(os.Stderr, note)
 	root, err := binaries.Root()
 	if err != nil {

@@ -23,14 +23,14 @@ func TestTell(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if code := leftout.Tell("e2e/nothing", errors.New("no root")); code != 0 {
+	if code := leftout.Tell("e2e/nothing", "Something else was.", errors.New("no root")); code != 0 {
 		t.Errorf("exit code %d, want 0: it is no failure", code)
 	}
 	text, err := os.ReadFile(note)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"e2e/nothing", t.Name(), "no root"} {
+	for _, part := range []string{"e2e/nothing", t.Name(), "no root", "Something else was."} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the note lacks %q:\n%s", part, text)
 		}

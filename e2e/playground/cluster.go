@@ -41,6 +41,11 @@ type Options struct {
 	// Aggregation lets the API server pass requests on to the servers of other APIs,
 	// as StartMetricsServer needs it. It costs three of the few inotify instances.
 	Aggregation bool
+	// KubeletAPI says what the kubelets of fake nodes answer when they are asked for
+	// logs or to run commands: kwok's ClusterLogs, ClusterExec and their like, as YAML.
+	// Empty: nobody answers. kwok asks nobody who they are, so all users of this
+	// machine may do what it says, commands with the rights of kwok.
+	KubeletAPI string
 	// Without leaves components out.
 	Without []Component
 	// ExtraArgs are added to a component's own arguments. A flag given twice
@@ -62,6 +67,8 @@ type Cluster struct {
 	binaries binaries.Paths
 	// aggregation says that there are other API servers behind the cluster's.
 	aggregation bool
+	// kubeletAPI is Options.KubeletAPI.
+	kubeletAPI string
 
 	reserved Ports
 	ports    addresses
@@ -82,6 +89,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		binaries: o.Binaries,
 
 		aggregation: o.Aggregation,
+		kubeletAPI:  o.KubeletAPI,
 	}
 	if err := c.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot prepare cluster %s: %w", o.Name, err), c.reserved.Release())
@@ -136,7 +144,7 @@ func (c *Cluster) prepare() error {
 	if err := c.writeCertificates(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.stagesFile(), []byte(stages), 0o600); err != nil {
+	if err := os.WriteFile(c.kwokFile(), []byte(stages+"---\n"+c.kubeletAPI), 0o600); err != nil {
 		return err
 	}
 	client, err := kubernetes.NewForConfig(c.AdminConfig())

@@ -30,11 +30,11 @@ const clientRate = 500
 // addresses are where the servers of one cluster listen, the same over all
 // restarts.
 type addresses struct {
-	etcdClient, etcdPeer, apiServer, controllerManager, scheduler int
+	etcdClient, etcdPeer, apiServer, controllerManager, scheduler, kubelets int
 }
 
 func (a *addresses) take(ports *Ports) error {
-	for _, port := range []*int{&a.etcdClient, &a.etcdPeer, &a.apiServer, &a.controllerManager, &a.scheduler} {
+	for _, port := range []*int{&a.etcdClient, &a.etcdPeer, &a.apiServer, &a.controllerManager, &a.scheduler, &a.kubelets} {
 		var err error
 		if *port, err = ports.Take(); err != nil {
 			return err
@@ -117,17 +117,28 @@ func (c *Cluster) servingArgs(port int, kubeconfig string) []string {
 }
 
 func (c *Cluster) kwokArgs(kubeconfig string) []string {
-	return []string{
+	args := []string{
 		"--kubeconfig=" + kubeconfig,
-		"--config=" + c.stagesFile(),
+		"--config=" + c.kwokFile(),
 		"--manage-nodes-with-annotation-selector=" + fakeNodeAnnotation + "=" + fakeNodeValue,
 		// kwok that was killed and started again waits until its old leases
 		// have run out before it takes care of its nodes.
 		"--node-lease-duration-seconds=8",
 		"--cidr=10.244.0.0/16",
 	}
+	if c.kubeletAPI == "" {
+		return args
+	}
+	// All nodes have one address: kwok finds the pod by what is asked.
+	return append(args,
+		"--node-ip="+loopbackAddress,
+		"--node-port="+strconv.Itoa(c.ports.kubelets),
+		"--server-address="+loopback(c.ports.kubelets), // or else it listens everywhere
+		"--tls-cert-file="+c.pki("apiserver.crt"),
+		"--tls-private-key-file="+c.pki("apiserver.key"),
+	)
 }
 
 func (c *Cluster) pki(name string) string { return filepath.Join(c.dir, "pki", name) }
 
-func (c *Cluster) stagesFile() string { return filepath.Join(c.dir, "stages.yaml") }
+func (c *Cluster) kwokFile() string { return filepath.Join(c.dir, "kwok.yaml") }

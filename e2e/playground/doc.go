@@ -53,7 +53,8 @@
 // Pods on a FakeNode run as soon as they are bound and go as soon as they are
 // deleted. One that is not restarted for ever (restartPolicy Never or OnFailure)
 // succeeds after a second, or after the time its annotation
-// playground.spillway.io/run-for says ("90s").
+// playground.spillway.io/run-for says ("90s"). Nobody has logs of them, or runs
+// commands in them, unless Options.KubeletAPI says what kwok answers.
 //
 // A node with a real kubelet, and containerd below it, on a machine of its own
 // (package machine), which takes root:

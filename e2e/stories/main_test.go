@@ -87,13 +87,17 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 
+	answers, err := simulation(dir)
+	if err != nil {
+		return stop, err
+	}
 	clusters, err := playground.StartAll(ctx,
 		playground.Options{Name: "upstream", Dir: dir, Binaries: s.binaries, Nodes: []*corev1.Node{
 			ownNode("own-1", playground.Zone("a")),
 			ownNode("own-2", playground.Zone("b")),
 			ownNode("own-3", playground.Zone("a"), playground.Taint("unscheduer", "true", corev1.TaintEffectNoSchedule)),
 		}},
-		playground.Options{Name: "downstream", Dir: dir, Binaries: s.binaries, Nodes: downstreamNodes()},
+		playground.Options{Name: "downstream", Dir: dir, Binaries: s.binaries, Nodes: downstreamNodes(), KubeletAPI: answers},
 	)
 	if err != nil {
 		return stop, err

@@ -54,7 +54,7 @@ func run(m *testing.M) int {
 	code, err := machine.Run(m.Run)
 	switch {
 	case errors.Is(err, machine.ErrUnavailable):
-		return leftout.Tell("e2e/vksuite", err)
+		return leftout.Tell("e2e/vksuite", "", err)
 	case err != nil:
 		return leftout.Fail("run the suite on a machine of its own", err)
 	default:
