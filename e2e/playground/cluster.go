@@ -42,9 +42,9 @@ type Options struct {
 	// as StartMetricsServer needs it. It costs three of the few inotify instances.
 	Aggregation bool
 	// KubeletAPI says what the kubelets of fake nodes answer when they are asked for
-	// logs or to run commands: kwok's ClusterLogs, ClusterExec and their like, as YAML.
-	// Empty: nobody answers. kwok asks nobody who they are, so all users of this
-	// machine may do what it says, commands with the rights of kwok.
+	// logs and the like: kwok's ClusterLogs, ClusterAttach and others, as YAML. Empty:
+	// nobody answers. kwok asks nobody who they are, so whatever it says is there for
+	// all users of this machine; a ClusterExec would give them kwok's rights.
 	KubeletAPI string
 	// Without leaves components out.
 	Without []Component

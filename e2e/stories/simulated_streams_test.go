@@ -23,27 +23,6 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 )
 
-// TestExec: commands run in the place that the downstream kubelet has for them, read
-// and print, and know the size of their terminal, also when it changes.
-func TestExec(t *testing.T) {
-	s := tell(t, nil)
-	s.runsOnEast("box")
-	exec := func(stdin string, args ...string) (stdout, stderr string, err error) {
-		return s.upstream.Kubectl(s.ctx, stdin, append([]string{"-n", s.namespace, "exec", "box", "-c", "app"}, args...)...)
-	}
-	out, stderr, err := exec("hello\n", "-i", "--", "sh", "-c", `read line; echo "it heard $line"; echo trouble >&2`)
-	if err != nil || out != "it heard hello\n" || stderr != "trouble\n" {
-		t.Errorf("it prints %q and %q (%v)", out, stderr, err)
-	}
-	if out, _, err = exec("", "--", "id", "-u"); err != nil || out == "0\n" {
-		t.Errorf("without input it runs as user %q (%v)", out, err)
-	}
-	if _, _, err = exec("", "--", "sh", "-c", "exit 7"); err == nil || !strings.Contains(err.Error(), "exit status 7") {
-		t.Errorf("it ends with %v, want exit status 7", err)
-	}
-	s.resizes()
-}
-
 // address is that of a pod's subresource.
 func (s *story) address(pod, subresource string, options runtime.Object) *rest.Request {
 	request := s.upstream.Client().CoreV1().RESTClient().Post().Resource("pods").Namespace(s.namespace).Name(pod).SubResource(subresource)
@@ -61,17 +40,6 @@ func (s *story) executors(address *rest.Request) map[string]remotecommand.Execut
 	spdy, err := remotecommand.NewSPDYExecutor(s.upstream.AdminConfig(), http.MethodPost, address.URL())
 	s.must("make an executor", err)
 	return map[string]remotecommand.Executor{"WebSocket": socket, "SPDY": spdy}
-}
-
-// sizes is a terminal's size that changes.
-type sizes chan remotecommand.TerminalSize
-
-func (q sizes) Next() *remotecommand.TerminalSize {
-	size, more := <-q
-	if !more {
-		return nil
-	}
-	return &size
 }
 
 // screen keeps what is printed and calls said with all of it.
@@ -96,34 +64,6 @@ func (s *screen) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
-}
-
-// resizes runs a command that waits for one size of its terminal, then for another,
-// and then for a word: of what it prints as it ends, kwok may lose some.
-func (s *story) resizes() {
-	s.Helper()
-	const script = `until [ "$(stty size 2>&1)" = "24 80" ]; do sleep 0.1; done; echo small; until [ "$(stty size 2>&1)" = "43 132" ]; do sleep 0.1; done; echo large; read line`
-	options := &corev1.PodExecOptions{Container: "app", Command: []string{"sh", "-c", script}, Stdin: true, Stdout: true, TTY: true}
-	for name, executor := range s.executors(s.address("box", "exec", options)) {
-		queue := make(sizes, 2)
-		queue <- remotecommand.TerminalSize{Width: 80, Height: 24}
-		input, keyboard := io.Pipe()
-		var grow, leave sync.Once
-		terminal := &screen{said: func(text string) {
-			if strings.Contains(text, "small") {
-				grow.Do(func() { queue <- remotecommand.TerminalSize{Width: 132, Height: 43} })
-			}
-			if strings.Contains(text, "large") {
-				leave.Do(func() { go func() { _, _ = keyboard.Write([]byte("bye\n")) }() })
-			}
-		}}
-		err := executor.StreamWithContext(s.ctx, remotecommand.StreamOptions{Stdin: input, Stdout: terminal, Tty: true, TerminalSizeQueue: queue})
-		close(queue)
-		_ = keyboard.Close()
-		if got := terminal.String(); err != nil || !strings.HasPrefix(got, "small\r\nlarge\r\n") {
-			s.Errorf("%s: the command with a terminal prints %q and ends with %v", name, got, err)
-		}
-	}
 }
 
 // TestAttach: who attaches reads what the container prints from then on, until they

@@ -30,8 +30,8 @@ import (
 // the same names, as far as kwok can play their kubelet: no root is needed. What it
 // cannot play:
 //
-//   - exit codes of commands, of which it says the text only, and the end of their
-//     input: so no kubectl cp;
+//   - commands: it can run them on this machine, but for whoever asks, since it asks
+//     nobody who they are. So no kubectl exec, and no kubectl cp;
 //   - the input of a container that somebody attaches to, and ephemeral containers;
 //   - figures of what pods use. API servers do not proxy to the nodes' address,
 //     127.0.0.1, and kwok has no /stats/summary: so no kubectl top, no autoscaler;
@@ -48,19 +48,14 @@ const (
 )
 
 // simulation writes the files that kwok needs to play the downstream kubelets into
-// a new folder of dir, and returns what it is to answer. Root's rights are not lent:
-// kwok runs commands for whoever on this machine asks.
+// a new folder of dir, and returns what it is to answer.
 func simulation(dir string) (string, error) {
 	dir = filepath.Join(dir, "kubelets")
 	errs := []error{os.Mkdir(dir, 0o755)}
 	for name, content := range map[string]string{"previous.log": previousLog, "app.log": currentLog, "agent.log": agentLog, "screen.log": ""} {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	user := "null"
-	if os.Geteuid() == 0 {
-		user = "{runAsUser: 65534, runAsGroup: 65534}"
-	}
-	return strings.NewReplacer("DIR", dir, "USER", user).Replace(kubelets), errors.Join(errs...)
+	return strings.ReplaceAll(kubelets, "DIR", dir), errors.Join(errs...)
 }
 
 // prints adds a line to a log that kwok serves.
