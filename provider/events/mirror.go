@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,9 +16,6 @@ import (
 )
 
 const (
-	// maxText is how many bytes of an event's text are shown upstream. It is the
-	// API's own limit for events of the group events.k8s.io.
-	maxText = 1024
 	// maxName is the API's limit for names.
 	maxName = 253
 	// tagLength is how many hexadecimal digits tell the events of a pod apart.
@@ -45,7 +41,7 @@ func Mirror(event *corev1.Event, downstream, upstream *corev1.Pod, id translate.
 		Type:                event.Type,
 		Reason:              event.Reason,
 		Action:              event.Action,
-		Message:             cut(event.Message),
+		Message:             translate.EventText(event.Message),
 		Source:              event.Source,
 		ReportingController: event.ReportingController,
 		ReportingInstance:   event.ReportingInstance,
@@ -63,19 +59,6 @@ func nameOf(pod string, event types.UID) string {
 	sum := sha256.Sum256([]byte(event))
 	tag := "." + hex.EncodeToString(sum[:])[:tagLength]
 	return strings.TrimRight(pod[:min(len(pod), maxName-len(tag))], "-.") + tag
-}
-
-// cut bounds a text, between two characters.
-func cut(text string) string {
-	const dots = "..."
-	if len(text) <= maxText {
-		return text
-	}
-	end := maxText - len(dots)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + dots
 }
 
 // again is the merge patch for an upstream event whose downstream event was seen

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -104,16 +103,6 @@ func TestNameOf(t *testing.T) {
 	long := nameOf(strings.Repeat("a", 235)+"-.-"+strings.Repeat("b", 15), "one")
 	if want := strings.Repeat("a", 235) + "."; len(long) > 253 || !strings.HasPrefix(long, want) {
 		t.Errorf("nameOf() of a long name has %d characters: %q", len(long), long)
-	}
-}
-
-func TestCut(t *testing.T) {
-	if short := strings.Repeat("é", 512); cut(short) != short {
-		t.Error("cut() changed a text of 1024 bytes")
-	}
-	long := cut(strings.Repeat("€", 400))
-	if len(long) > 1024 || len(long) < 1020 || !utf8.ValidString(long) || !strings.HasSuffix(long, "€...") {
-		t.Errorf("cut() of a long text has %d bytes: %q", len(long), long)
 	}
 }
 

@@ -3,6 +3,8 @@ package events
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/spillway-io/spillway/provider/translate"
 )
 
 // sink is where a reflector puts the events it watches. It is a store that
@@ -44,7 +46,7 @@ func (sink) Transformer() cache.TransformFunc {
 		if event, ok := object.(*corev1.Event); ok {
 			event.ManagedFields, event.Labels, event.Annotations = nil, nil, nil
 			event.Related = nil
-			event.Message = cut(event.Message)
+			event.Message = translate.EventText(event.Message)
 		}
 		return object, nil
 	}

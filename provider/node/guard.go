@@ -58,7 +58,11 @@ func (g *guard) Reconcile(ctx context.Context, request reconcile.Request) (recon
 	tainted := node.DeepCopy()
 	tainted.Spec.Taints = withTaint(tainted.Spec.Taints)
 	patch := client.MergeFromWithOptions(&node, client.MergeFromWithOptimisticLock{})
-	if err := g.upstream.Patch(ctx, tainted, patch); client.IgnoreNotFound(err) != nil {
+	err = g.upstream.Patch(ctx, tainted, patch)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{}, nil // The version that we do not know yet is looked at when it arrives.
+	}
+	if client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, fmt.Errorf("cannot taint the node: %w", err)
 	}
 	logf.FromContext(ctx).Info("The node had lost its taint; put it back")

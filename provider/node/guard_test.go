@@ -1,12 +1,21 @@
 package node
 
 import (
+	"context"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validate/content"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 // TestWithTaint: the taint comes back and nobody else's goes, as often as the
@@ -56,6 +65,22 @@ func TestWithTaint(t *testing.T) {
 				t.Error("the guard would never be content with what it wrote")
 			}
 		})
+	}
+}
+
+// TestGuardBehindIsNoError: a Node is written every few seconds, so the guard often
+// knows an earlier version. The next one is on its way, and brings the guard back.
+func TestGuardBehindIsNoError(t *testing.T) {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "east"}}
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "nodes"}, "east", nil)
+	upstream := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(node).WithInterceptorFuncs(interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return conflict
+		},
+	}).Build()
+	g := &guard{name: "east", upstream: upstream}
+	if _, err := g.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(node)}); err != nil {
+		t.Errorf("it reports %v", err)
 	}
 }
 

@@ -17,9 +17,6 @@ import (
 // FieldOwner is the field manager of everything written to pods.
 const FieldOwner = client.FieldOwner("spillway")
 
-// maxNote is the API's limit for the text of an event, in bytes.
-const maxNote = 1024
-
 // apply does what the action says about the pods that w shows, downstream first:
 // an upstream pod never runs ahead of what was done. A pod that vanished meanwhile
 // needs nothing any more.
@@ -109,11 +106,8 @@ func (r *Reconciler) tell(upstream *corev1.Pod, note translate.Note) {
 // send sends an event about an upstream pod. The reference carries no resource
 // version, so that repeated events become one series.
 func (r *Reconciler) send(upstream *corev1.Pod, reason, note string) {
-	if len(note) > maxNote {
-		note = note[:maxNote-3] + "..."
-	}
 	reference := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: upstream.Namespace, Name: upstream.Name, UID: upstream.UID}
-	r.Events.Eventf(reference, nil, corev1.EventTypeWarning, reason, "RunDownstream", "%s", note)
+	r.Events.Eventf(reference, nil, corev1.EventTypeWarning, reason, "RunDownstream", "%s", translate.EventText(note))
 }
 
 func named(key types.NamespacedName) *corev1.Pod {

@@ -3,7 +3,9 @@ package pods
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -167,5 +169,21 @@ func TestElsewhere(t *testing.T) {
 	created.Namespace = "shop"
 	if requests := r.Node.above(t.Context(), created); requests != nil {
 		t.Errorf("a pod in a namespace that stands for none has %v looked at", requests)
+	}
+}
+
+// TestLongObstacleIsTold: an API server refuses an event whose text is too long, and
+// a character that was cut in two becomes three bytes on the way there.
+func TestLongObstacleIsTold(t *testing.T) {
+	for shift := range 3 {
+		message := strings.Repeat("a", shift) + strings.Repeat("€", 400)
+		r, _, _, recorder := prepared(t, side{}, &preparer{answers: []answer{{obstacles: []Obstacle{{Reason: "Missing", Message: message}}}}})
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
+			t.Fatal(err)
+		}
+		_, note, _ := strings.Cut(<-recorder.Events, "Missing ")
+		if len(note) > 1024 || len(note) < 1000 || !utf8.ValidString(note) {
+			t.Errorf("the event has %d bytes, all of them characters: %v", len(note), utf8.ValidString(note))
+		}
 	}
 }

@@ -30,12 +30,15 @@ func newCopy(upstream client.Object, key Key, id translate.Identity) (client.Obj
 }
 
 // downstreamType keeps a token of an upstream ServiceAccount from the downstream
-// token controller, which deletes those without a downstream one.
+// token controller, which deletes those without a downstream one, and has a token
+// that lets new nodes into the upstream cluster not open the downstream one.
 func downstreamType(upstream corev1.SecretType) corev1.SecretType {
-	if upstream == corev1.SecretTypeServiceAccountToken {
+	switch upstream {
+	case corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken:
 		return corev1.SecretTypeOpaque
+	default:
+		return upstream
 	}
-	return upstream
 }
 
 // newTokenSecret returns the Secret of a pod's tokens.

@@ -50,6 +50,16 @@ func TestNewCopy(t *testing.T) {
 	}
 }
 
+// TestBootstrapTokenOpensNothing: in kube-system, a Secret of that type lets whoever
+// knows it into the cluster that it is in.
+func TestBootstrapTokenOpensNothing(t *testing.T) {
+	upstream := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "bootstrap-token-abcdef"}, Type: corev1.SecretTypeBootstrapToken}
+	got, err := newCopy(upstream, Key{Kind: translate.Secret, Namespace: "kube-system", Name: upstream.Name}, testRules().Identity)
+	if copied, is := got.(*corev1.Secret); err != nil || !is || copied.Type != corev1.SecretTypeOpaque {
+		t.Errorf("it is copied as %v (%v), want one of type Opaque", got, err)
+	}
+}
+
 // TestRedact: an API server quotes what it refuses.
 func TestRedact(t *testing.T) {
 	refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "keys", field.ErrorList{

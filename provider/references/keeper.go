@@ -2,9 +2,12 @@ package references
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
@@ -123,8 +126,7 @@ func (k *keeper) do(ctx context.Context, key Key, t task, verb Verb, s Situation
 		return true, nil
 	case verb == Update && (apierrors.IsConflict(err) || apierrors.IsNotFound(err)):
 		return true, nil
-	case verb == Update && apierrors.IsInvalid(err):
-		// Its type is another one, or somebody has made it immutable.
+	case verb == Update && isUnchangeable(err):
 		return true, k.remove(ctx, key, versionOf(s.Copy))
 	}
 	return false, refused(key, err)
@@ -154,10 +156,26 @@ func (k *keeper) remove(ctx context.Context, key Key, version Version) error {
 	return nil
 }
 
+// isUnchangeable says that no update can make the copy right: its type is another
+// one, or somebody has made it immutable. A policy that refuses an update answers as
+// much, but names no field: then the copy stays, since pods use it.
+func isUnchangeable(err error) bool {
+	answer, answered := errors.AsType[*apierrors.StatusError](err)
+	if !answered || !apierrors.IsInvalid(err) || answer.ErrStatus.Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(answer.ErrStatus.Details.Causes, func(c metav1.StatusCause) bool {
+		return c.Field == "type" || c.Field == "immutable"
+	})
+}
+
 // refused makes an obstacle of what the pod's owner has to know of: policies and
 // quotas are not about to pass.
 func refused(key Key, err error) error {
 	err = redact(key.Kind, err)
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return &obstacle{Reason: ReasonRefused, Message: fmt.Sprintf("Downstream namespace %q is being deleted; it is made anew when it is gone", key.Namespace), Again: terminatingRetry, cause: err}
+	}
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 		return &obstacle{Reason: ReasonRefused, Message: fmt.Sprintf("The downstream cluster refuses %s %q: %v", key.Kind, key.Namespace+"/"+key.Name, err), cause: err}
 	}
@@ -181,7 +199,9 @@ func read(ctx context.Context, from client.Reader, key Key) (*metav1.PartialObje
 // for the pod's owner.
 type obstacle struct {
 	Reason, Message string
-	cause           error
+	// Again is when to look again; zero is after conflictRetry.
+	Again time.Duration
+	cause error
 }
 
 func (o *obstacle) Error() string { return o.Message }

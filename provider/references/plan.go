@@ -82,6 +82,11 @@ const (
 	correctionPause = 10 * time.Second
 	// conflictRetry is how long a foreign object is left in peace; it is not watched.
 	conflictRetry = 30 * time.Second
+	// terminatingRetry is when to look again at a namespace that is being deleted,
+	// which takes some seconds and is not watched.
+	terminatingRetry = 2 * time.Second
+	// homelessRetry is when to look again for a namespace that a pod makes.
+	homelessRetry = 30 * time.Second
 )
 
 // Plan decides about a copy that pods use. The first row that fits holds.

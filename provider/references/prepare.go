@@ -1,14 +1,17 @@
 package references
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -30,7 +33,7 @@ func (c *Controller) Prepare(ctx context.Context, upstream *corev1.Pod) ([]pods.
 			return nil, err
 		}
 	}
-	var obstacles []pods.Obstacle
+	obstacles := reserved(upstream, c.rules)
 	for _, want := range wants {
 		if want.Origin == (Origin{}) && len(obstacles) > 0 {
 			// Tokens come last: those of a pod that waits would only grow old.
@@ -45,6 +48,19 @@ func (c *Controller) Prepare(ctx context.Context, upstream *corev1.Pod) ([]pods.
 	return obstacles, nil
 }
 
+// reserved are the obstacles of a pod that names what is not for it, such as the
+// Secret of another pod's tokens, be it optional or not: it may come to be later.
+func reserved(upstream *corev1.Pod, rules translate.Rules) []pods.Obstacle {
+	var obstacles []pods.Obstacle
+	for _, r := range translate.References(upstream, rules) {
+		if r.IsReserved() {
+			obstacles = append(obstacles, pods.Obstacle{Reason: ReasonReserved, Message: fmt.Sprintf(
+				"%s %q has a name that Spillway keeps for its own in the downstream cluster; use another one", r.Kind, upstream.Namespace+"/"+r.Name)})
+		}
+	}
+	return obstacles
+}
+
 // prepare returns one obstacle or none.
 func (c *Controller) prepare(ctx context.Context, u user) ([]pods.Obstacle, error) {
 	pod, key := types.NamespacedName{Namespace: u.Pod.Namespace, Name: u.Pod.Name}, u.Want.Key
@@ -52,7 +68,7 @@ func (c *Controller) prepare(ctx context.Context, u user) ([]pods.Obstacle, erro
 	c.book.wait(key, pod)
 	result, err := c.settle(ctx, u)
 	if o, is := errors.AsType[*obstacle](err); is {
-		return []pods.Obstacle{{Reason: o.Reason, Message: o.Message, Again: conflictRetry}}, nil
+		return []pods.Obstacle{{Reason: o.Reason, Message: o.Message, Again: cmp.Or(o.Again, conflictRetry)}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -132,9 +148,14 @@ func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, 
 	c.book.on(key, func(p *page) { maps.DeleteFunc(p.told, func(uid types.UID, _ State) bool { return !uids[uid] }) })
 
 	result, err := c.settle(ctx, users[0])
+	if isHomeless(err) {
+		// The namespace is made for the first pod in it, which is then prepared again.
+		logf.FromContext(ctx).V(1).Info("A copy waits for its namespace", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name)
+		return reconcile.Result{RequeueAfter: homelessRetry}, nil
+	}
 	if o, is := errors.AsType[*obstacle](err); is {
 		c.tellRunning(users, State(o.Reason), o.Reason, o.Message)
-		return reconcile.Result{RequeueAfter: conflictRetry}, nil
+		return reconcile.Result{RequeueAfter: cmp.Or(o.Again, conflictRetry)}, nil
 	}
 	if err != nil {
 		return reconcile.Result{}, err
@@ -144,6 +165,9 @@ func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, 
 	}
 	return reconcile.Result{RequeueAfter: result.Again}, nil
 }
+
+// isHomeless says that the downstream namespace does not exist.
+func isHomeless(err error) bool { return apierrors.IsNotFound(err) && isAbout(err, "namespaces") }
 
 // tellRunning tells those pods that Prepare does not tell any more.
 func (c *Controller) tellRunning(users []user, state State, reason, message string) {
@@ -160,11 +184,8 @@ func (c *Controller) tell(u user, state State, reason, message string) {
 		return
 	}
 	pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: u.Pod.Namespace, Name: u.Pod.Name, UID: u.Pod.UID}
-	c.events.Eventf(pod, nil, corev1.EventTypeWarning, reason, "CopyReferences", "%s", message[:min(len(message), maxNote)])
+	c.events.Eventf(pod, nil, corev1.EventTypeWarning, reason, "CopyReferences", "%s", translate.EventText(message))
 }
-
-// maxNote is the API's limit for the text of an event, in bytes.
-const maxNote = 1024
 
 // Woken names the pods whose obstacles may be gone.
 func (c *Controller) Woken() source.Source {

@@ -15,6 +15,9 @@ const (
 	// ReasonConflict: a foreign downstream object has the name of one that the pod
 	// refers to. The word is the one for pods.
 	ReasonConflict = "DownstreamConflict"
+	// ReasonReserved: the pod refers to an object by a name that is kept for tokens
+	// and the like.
+	ReasonReserved = "ReservedName"
 	// ReasonUnreadable: this virtual node may not read an object that the pod refers
 	// to.
 	ReasonUnreadable = "ReferenceUnreadable"

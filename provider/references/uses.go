@@ -43,7 +43,7 @@ type Want struct {
 type Origin struct{ Namespace, Name string }
 
 // Wanted returns the copies that an upstream pod uses, those it needs its tokens in
-// last; none when it is finished.
+// last; none when it is finished. What it must not name is not among them.
 func Wanted(upstream *corev1.Pod, rules translate.Rules) []Want {
 	if translate.Finished(upstream) {
 		return nil
@@ -51,7 +51,7 @@ func Wanted(upstream *corev1.Pod, rules translate.Rules) []Want {
 	namespace := rules.Namespaces.Downstream(upstream.Namespace)
 	var all []Want
 	for _, r := range translate.References(upstream, rules) {
-		if !slices.Contains(kinds(), r.Kind) {
+		if !slices.Contains(kinds(), r.Kind) || r.IsReserved() {
 			continue
 		}
 		all = append(all, Want{

@@ -23,8 +23,12 @@ import (
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
-// errNotStarted says that the watches are not running yet.
-var errNotStarted = errors.New("the watches of upstream objects have not started yet")
+// errNotStarted says that the watches are not running yet, errEnded that nobody
+// used the object any more, a moment ago.
+var (
+	errNotStarted = errors.New("the watches of upstream objects have not started yet")
+	errEnded      = errors.New("the watch of the upstream object has ended")
+)
 
 // watches are the watches of single upstream objects, one for each copy in use. It
 // owns their goroutines.
@@ -80,12 +84,14 @@ func (w *watches) ensure(want Want) (*watched, error) {
 	return o, nil
 }
 
-// end ends the watch behind a copy, if there is one.
+// end ends the watch behind a copy, if there is one. Who waits for its first answer
+// is let go.
 func (w *watches) end(key Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if o := w.all[key]; o != nil {
 		o.stop()
+		o.ended()
 		delete(w.all, key)
 	}
 }
@@ -180,6 +186,15 @@ func (o *watched) failed(ctx context.Context, err error) {
 		o.err = err
 		o.answer()
 	}
+}
+
+func (o *watched) ended() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		o.err = errEnded
+	}
+	o.answer()
 }
 
 func (o *watched) saw(object client.Object) {

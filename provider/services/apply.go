@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/spillway-io/spillway/provider/translate"
 )
 
 const (
@@ -21,9 +23,6 @@ const (
 	fieldOwner = client.FieldOwner("spillway")
 	// cacheLag is how long we wait for the cache to show what we wrote.
 	cacheLag = time.Second
-
-	// maxNote is the API's limit for the text of an event, in bytes.
-	maxNote = 1024
 )
 
 // Reasons in events about upstream Services.
@@ -86,22 +85,25 @@ func (r *Reconciler) apply(ctx context.Context, w *World, action Action) (reconc
 		logf.FromContext(ctx).V(1).Info("Acting", "row", action.Row)
 	}
 	var errs []error
+	again := action.Again
 	if action.Service != nil {
-		err := patch(ctx, r.Downstream.Client, action.Service.From, action.Service.To)
+		later, err := patch(ctx, r.Downstream.Client, action.Service.From, action.Service.To)
 		r.rejected(w.Service, err)
 		errs = append(errs, err)
+		again = max(again, later)
 	}
 	if action.Delete != nil {
 		errs = append(errs, r.remove(ctx, action.Delete))
 	}
-	again := action.Again
 	for _, slice := range action.CreateSlices {
 		later, err := r.createSlice(ctx, w, slice)
 		errs = append(errs, err)
 		again = max(again, later)
 	}
 	for _, change := range action.Slices {
-		errs = append(errs, patch(ctx, r.Downstream.Client, change.From, change.To))
+		later, err := patch(ctx, r.Downstream.Client, change.From, change.To)
+		errs = append(errs, err)
+		again = max(again, later)
 	}
 	for _, slice := range action.DeleteSlices {
 		errs = append(errs, r.remove(ctx, slice))
@@ -137,14 +139,19 @@ func (r *Reconciler) createSlice(ctx context.Context, w *World, slice *discovery
 	}
 }
 
-// patch writes what differs, on the condition that the object is as we know it.
-func patch[T client.Object](ctx context.Context, to client.Client, from, next T) error {
+// patch writes what differs, on the condition that the object is as we know it. If
+// the cache was behind, it returns when to look again.
+func patch[T client.Object](ctx context.Context, to client.Client, from, next T) (again time.Duration, err error) {
 	copied, _ := next.DeepCopyObject().(T) // The answer is written into it.
-	err := to.Patch(ctx, copied, client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{}), fieldOwner)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("cannot change the downstream %T: %w", next, err)
+	err = to.Patch(ctx, copied, client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{}), fieldOwner)
+	switch {
+	case apierrors.IsConflict(err):
+		return cacheLag, nil
+	case client.IgnoreNotFound(err) != nil:
+		return 0, fmt.Errorf("cannot change the downstream %T: %w", next, err)
+	default:
+		return 0, nil
 	}
-	return nil
 }
 
 // remove deletes exactly that object of ours.
@@ -175,9 +182,6 @@ func (r *Reconciler) rejected(upstream *corev1.Service, err error) {
 // warn sends an event about the upstream Service. The reference carries no
 // resource version, so that repeated events become one series.
 func (r *Reconciler) warn(upstream *corev1.Service, reason, note string) {
-	if len(note) > maxNote {
-		note = note[:maxNote-3] + "..."
-	}
 	reference := &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: upstream.Namespace, Name: upstream.Name, UID: upstream.UID}
-	r.Events.Eventf(reference, nil, corev1.EventTypeWarning, reason, "ReflectService", "%s", note)
+	r.Events.Eventf(reference, nil, corev1.EventTypeWarning, reason, "ReflectService", "%s", translate.EventText(note))
 }

@@ -12,16 +12,17 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-io/spillway/provider/pods"
+	"github.com/spillway-io/spillway/provider/translate"
 )
-
-// maxNote is the API's limit for the text of an event, in bytes.
-const maxNote = 1024
 
 // apply does what the action says, in both clusters.
 func (r *Reconciler) apply(ctx context.Context, w World, action Action) error {
 	if action.Provision != nil {
 		err := r.Upstream.Client.Create(ctx, action.Provision, FieldOwner)
-		if err != nil && !apierrors.IsAlreadyExists(err) {
+		if apierrors.IsAlreadyExists(err) {
+			return nil // The cache does not show it yet; its event has been sent.
+		}
+		if err != nil {
 			return fmt.Errorf("cannot create the upstream volume: %w", err)
 		}
 		logf.FromContext(ctx).Info("Provisioned a volume", "volume", action.Provision.Name)
@@ -126,10 +127,6 @@ func isRefusal(err error) bool { return apierrors.IsForbidden(err) || apierrors.
 // tell sends an event about the upstream claim. The reference carries no resource
 // version, so that repeated events become one series.
 func (r *Reconciler) tell(w World, e Event) {
-	note := e.Note
-	if len(note) > maxNote {
-		note = note[:maxNote-3] + "..."
-	}
 	reference := &corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: w.Key.Namespace, Name: w.Key.Name, UID: e.UID}
-	r.Events.Eventf(reference, nil, e.Type, e.Reason, "ProvideStorage", "%s", note)
+	r.Events.Eventf(reference, nil, e.Type, e.Reason, "ProvideStorage", "%s", translate.EventText(e.Note))
 }

@@ -16,6 +16,12 @@ import (
 // every namespace of every cluster has.
 const rootCAName = "kube-root-ca.crt"
 
+// The names of objects that pods get downstream, and nobody else may, begin so.
+const (
+	tokensPrefix = "spillway-token-"
+	rootCAPrefix = "spillway-root-ca-"
+)
+
 // AccessError says that a pod asks for an AccessMode that it does not get. It is
 // about the pod's annotation, which can be put right.
 type AccessError struct {
@@ -76,14 +82,14 @@ func isMode(mode AccessMode) bool {
 
 // TokenSecret is the name of the downstream Secret with the Tokens of a pod.
 func TokenSecret(upstream *corev1.Pod) string {
-	return "spillway-token-" + string(upstream.UID)
+	return tokensPrefix + string(upstream.UID)
 }
 
 // rootCA is the name that upstream's kube-root-ca.crt has downstream, where a
 // foreign one is in every namespace. Several virtual nodes may share a namespace.
 func (id Identity) rootCA() string {
 	sum := sha256.Sum256([]byte(id.UpstreamID + "/" + id.Node.Name))
-	return "spillway-root-ca-" + hex.EncodeToString(sum[:4])
+	return rootCAPrefix + hex.EncodeToString(sum[:4])
 }
 
 // rename has a spec name upstream's kube-root-ca.crt as it is named downstream.

@@ -119,9 +119,16 @@ func changedImages(upstream, downstream []corev1.Container) []ContainerImage {
 }
 
 // newEphemeralContainers translates those that downstream does not have, by name.
-// They are never altered once they are there.
+// They are never altered once they are there. One that names what no pod may, see
+// Reference.IsReserved, is left out.
 func newEphemeralContainers(upstream, downstream *corev1.Pod, rules Rules) []corev1.EphemeralContainer {
 	have := ephemeralNames(downstream.Spec.EphemeralContainers)
+	for i := range upstream.Spec.EphemeralContainers {
+		c := &upstream.Spec.EphemeralContainers[i]
+		if slices.ContainsFunc(containerUses((*corev1.Container)(&c.EphemeralContainerCommon)), func(u use) bool { return isReserved(u.kind, *u.name) }) {
+			have = append(have, c.Name)
+		}
+	}
 	isThere := func(c corev1.EphemeralContainer) bool { return slices.Contains(have, c.Name) }
 	if !slices.ContainsFunc(upstream.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return !isThere(c) }) {
 		return nil

@@ -3,6 +3,7 @@ package translate
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -29,6 +30,15 @@ type Reference struct {
 	Optional bool
 	// Keys are those that must be in a ConfigMap or Secret, sorted.
 	Keys []string
+}
+
+// IsReserved says whether the name is one that only objects of ours have downstream:
+// the Secret of a pod's tokens, upstream's certificate authority. Nothing upstream may
+// take their place, and no pod may get another one's token by its name.
+func (r Reference) IsReserved() bool { return isReserved(r.Kind, r.Name) }
+
+func isReserved(kind Kind, name string) bool {
+	return kind == Secret && strings.HasPrefix(name, tokensPrefix) || kind == ConfigMap && strings.HasPrefix(name, rootCAPrefix)
 }
 
 // Token is a ServiceAccount token of the upstream cluster that a pod gets.
