@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/spillway-io/spillway/e2e/playground"
 )
@@ -53,6 +55,7 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 	s.must("start the remote cluster", err)
 	s.finally(remote.Stop)
 	s.hasVirtualNode("south", remote)
+	copies := s.hasCopiesIn(remote, "south")
 	upstream, stopUpstream := s.watches(s.upstream)
 	downstream, stopDownstream := s.watches(remote)
 
@@ -60,6 +63,7 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 	go func() { created <- s.createsBurst("south") }()
 	s.isUnderWay(downstream)
 	s.must("stop the remote API server", remote.APIServer.Kill())
+	copies.change("south")
 	down := time.NewTimer(outage)
 	defer down.Stop()
 	s.must("create 200 pods", <-created)
@@ -80,16 +84,63 @@ func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 		t.Fatalf("within 10 s of the API server's return: %v", err)
 	}
 	same := time.Since(back).Seconds()
+	copies.areRight(back)
 	// Left alone, the remote cluster's own scheduler and kubelets would pause for
 	// up to a minute before they ask their API server again.
 	s.must("start the remote scheduler again", remote.Scheduler.Restart(s.ctx))
 	s.must("start the remote kubelets again", remote.Kwok.Restart(s.ctx))
 	s.must("see all pods run", s.runsInBoth(s.ctx, burst, "south", remote))
+	copies.phase("late", corev1.PodRunning)
 	t.Logf("API server back: all 200 downstream and their status right upstream after %.1f s, all Running after %.1f s", same, time.Since(back).Seconds())
 	stopUpstream()
 	stopDownstream()
 	if err := errors.Join(upstream.sawOnce(burst), downstream.sawOnce(burst)); err != nil {
 		t.Error(err)
+	}
+}
+
+// copies are a side of a story, in a namespace of its own: what a pod refers to, in a
+// downstream cluster that is away for a while.
+type copies struct {
+	*story
+	uid types.UID
+}
+
+// hasCopiesIn runs a pod that refers to a ConfigMap and a Secret.
+func (s *story) hasCopiesIn(downstream *playground.Cluster, virtualNode string) copies {
+	s.Helper()
+	beside := *s
+	beside.namespace, beside.downstream = "beside-"+s.namespace, downstream
+	s.must("create the namespace beside", s.upstream.CreateNamespace(s.ctx, beside.namespace, nil))
+	beside.applies(manifest(s.T, settings("one")) + "---\n" + manifest(s.T, keys("hidden-1")) + "---\n" + manifest(s.T, refers("early", virtualNode, "settings", "keys", false)))
+	beside.phase("early", corev1.PodRunning)
+	beside.copied("one", "hidden-1")
+	copied, err := downstream.Client().CoreV1().ConfigMaps(beside.namespace).Get(s.ctx, "settings", metav1.GetOptions{})
+	s.must("get the copied ConfigMap", err)
+	return copies{&beside, copied.UID}
+}
+
+// change changes what the pod refers to, takes away what it has, and creates another
+// pod.
+func (c copies) change(virtualNode string) {
+	c.Helper()
+	c.applies(manifest(c.T, settings("two")))
+	c.must("delete the Secret upstream", c.upstream.Client().CoreV1().Secrets(c.namespace).Delete(c.ctx, "keys", metav1.DeleteOptions{}))
+	other := settings("one")
+	other.Name = "others"
+	c.applies(manifest(c.T, other) + "---\n" + manifest(c.T, refers("late", virtualNode, "others", "", false)))
+}
+
+// areRight waits until the first pod's copies are as they have to be: changed where
+// that is possible, kept otherwise, and never made anew.
+func (c copies) areRight(back time.Time) {
+	c.Helper()
+	c.copied("two", "hidden-1")
+	c.Logf("the copies are right %.1f s after the API server's return", time.Since(back).Seconds())
+	copied, err := c.downstream.Client().CoreV1().ConfigMaps(c.namespace).Get(c.ctx, "settings", metav1.GetOptions{})
+	c.must("get the copied ConfigMap", err)
+	if copied.UID != c.uid {
+		c.Error("the ConfigMap was deleted and made anew")
 	}
 }
 

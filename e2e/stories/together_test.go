@@ -131,7 +131,8 @@ func (s reflection) hasStrangers() map[string]string {
 func (s reflection) versions() map[string]string {
 	s.Helper()
 	const columns = "custom-columns=KIND:.kind,NAME:.metadata.name,VERSION:.metadata.resourceVersion"
-	text, _, err := s.downstream.Kubectl(s.ctx, "", "get", "configmaps/settings,secrets/keys,services/web,endpointslices/web,pods/shop,pvc/data", "-n", s.namespace, "-o", columns, "--no-headers")
+	objects := []string{"configmaps/settings", "secrets/keys", "services/web", "endpointslices/web", "pods/shop", "pvc/data"}
+	text, _, err := s.downstream.Kubectl(s.ctx, "", append([]string{"get", "-n", s.namespace, "-o", columns, "--no-headers"}, objects...)...)
 	s.must("get what others have", err)
 	found := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -139,7 +140,7 @@ func (s reflection) versions() map[string]string {
 			found[words[0]+"/"+words[1]] = words[2]
 		}
 	}
-	if len(found) != 6 {
+	if len(found) != len(objects) {
 		s.Fatalf("others have %v", found)
 	}
 	return found
