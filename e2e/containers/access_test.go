@@ -73,6 +73,7 @@ func (s *story) token(account string) string {
 func TestKubeletAccess(t *testing.T) {
 	s := tell(t, stage.up)
 	s.runsPod("box", "Always", waiting)
+	s.prints(s.downstream, "box", "agent", "agent:1 runs\n")
 	for _, account := range []string{"reader", "stranger"} {
 		s.kubectl(s.upstream, "", "create", "serviceaccount", account)
 	}
@@ -128,6 +129,7 @@ func TestForeignPods(t *testing.T) {
 	s := tell(t, stage.up)
 	// The namespace exists downstream once a pod of ours does.
 	s.runsPod("box", "Always", `[{name: app, image: "app:1"}]`)
+	s.prints(s.downstream, "box", "app", "app:1 runs\n")
 	for _, name := range []string{"theirs", "taken"} {
 		s.kubectl(s.downstream, "", "run", name, "--image=app:1", "--image-pull-policy=IfNotPresent")
 	}

@@ -33,9 +33,7 @@ func TestRealKubelet(t *testing.T) {
 	if pod.Spec.NodeName != realNode {
 		t.Errorf("it is on %s", pod.Spec.NodeName)
 	}
-	if logs := s.kubectl(s.downstream, "", "logs", pod.Name, "-c", "agent"); logs != "agent:1 runs\n" {
-		t.Errorf("its log is %q", logs)
-	}
+	s.prints(s.downstream, pod.Name, "agent", "agent:1 runs\n")
 	if out := s.kubectl(s.downstream, "hello", "exec", "-i", pod.Name, "-c", "app", "--", "sh", "-c", `echo "$(cat) from $IMAGE"`); out != "hello from app:1\n" {
 		t.Errorf("exec prints %q", out)
 	}

@@ -89,9 +89,7 @@ func TestSidecarRollout(t *testing.T) {
 		if is.ContainerID != was.ContainerID || is.RestartCount != 0 {
 			t.Errorf("the app of %s was started again: %d restarts", pod.Name, is.RestartCount)
 		}
-		if logs := s.kubectl(s.downstream, "", "logs", pod.Name, "-c", "agent"); logs != "agent:3 runs\n" {
-			t.Errorf("the agent of %s says %q", pod.Name, logs)
-		}
+		s.prints(s.downstream, pod.Name, "agent", "agent:3 runs\n")
 	}
 }
 

@@ -159,6 +159,22 @@ func (s *story) reaches(cluster *playground.Cluster, what string, check func(*co
 	return pod
 }
 
+// prints waits until a container's log is as it should be: a container runs before
+// its first line is written.
+func (s *story) prints(cluster *playground.Cluster, pod, container, want string) {
+	s.Helper()
+	s.eventually(container+" of "+pod+" has printed", func(ctx context.Context) error {
+		log, _, err := cluster.Kubectl(ctx, "", "-n", s.namespace, "logs", pod, "-c", container)
+		if err != nil {
+			return err
+		}
+		if log != want {
+			return fmt.Errorf("it has printed %q, want %q", log, want)
+		}
+		return nil
+	})
+}
+
 // restarts tells how often a container was restarted.
 func (s *story) restarts(pod *corev1.Pod, container string) int32 {
 	s.Helper()

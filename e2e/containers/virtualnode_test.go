@@ -29,7 +29,5 @@ func TestVirtualNode(t *testing.T) {
 	if n := s.restarts(pod, "app"); n != 0 {
 		t.Errorf("the container beside it was restarted %d times", n)
 	}
-	if logs := s.kubectl(s.downstream, "", "logs", pod.Name, "-c", "agent"); logs != "agent:2 runs\n" {
-		t.Errorf("its log downstream is %q", logs)
-	}
+	s.prints(s.downstream, pod.Name, "agent", "agent:2 runs\n")
 }

@@ -15,11 +15,8 @@ import (
 
 // Of 300 pods at once, fifty belong on own machines.
 const (
-	many    = 300
-	manyInA = 50
-	// slowest is the longest that all but a hundredth of a Deployment's pods may
-	// take: a tenth of what OpenKruise's own webhook was measured to need for them.
-	slowest    = 230 * time.Millisecond
+	many       = 300
+	manyInA    = 50
 	fiftyFirst = `
 apiVersion: apps.kruise.io/v1alpha1
 kind: WorkloadSpread
@@ -68,13 +65,10 @@ func TestReplicas(t *testing.T) {
 func (r *replicated) countRollout(t *testing.T) {
 	s := tellOn(t, r.stage, nil)
 	s.spreads(fmt.Sprintf(fiftyFirst, "apps/v1", "Deployment"))
-	p99 := r.counts(s, func() string {
+	r.counts(s, func() string {
 		s.applies(workload("apps/v1", "Deployment", many, "web:1"))
 		return "a rollout"
 	})
-	if p99 > slowest {
-		t.Errorf("the 99th percentile is %s, want %s at most", p99, slowest)
-	}
 	refused, err := s.upstream.Client().CoreV1().Events(s.namespace).List(s.ctx, metav1.ListOptions{FieldSelector: "reason=FailedCreate"})
 	if err != nil || len(refused.Items) > 0 {
 		t.Errorf("pods were refused: %v (%v)", refused.Items, err)
@@ -96,9 +90,10 @@ func (r *replicated) countBurst(t *testing.T) {
 	})
 }
 
-// counts checks that all pods get their subsets by few writes, tells how long
-// that took, and returns the 99th percentile of the time in the webhook.
-func (r *replicated) counts(s *story, create func() string) (p99 time.Duration) {
+// counts checks that all pods get their subsets by few writes, and tells how long
+// that took beside everything else that runs here. BenchmarkBurst of package
+// allocate measures it.
+func (r *replicated) counts(s *story, create func() string) {
 	s.Helper()
 	seen, stopWatching := s.watches(s.upstream)
 	server, inside := histogram{}, histogram{}
@@ -114,7 +109,6 @@ func (r *replicated) counts(s *story, create func() string) (p99 time.Duration) 
 	if status := writes["workloadspreads"]; status > many/8 {
 		s.Errorf("the status was written %d times for %d admissions, want once for eight at most", status, many)
 	}
-	return inside.quantile(0.99)
 }
 
 // latencies adds what the API server and the replicas have measured so far.
