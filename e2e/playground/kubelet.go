@@ -131,6 +131,10 @@ func (k *Kubelet) prepare(o KubeletOptions, dir, socket string) ([]string, error
 		"--node-labels=" + strings.Join(labels, ","),
 		"--root-dir=" + filepath.Join(dir, "kubelet"),
 		"--cert-dir=" + filepath.Join(dir, "certs"),
+		// With the default, 1, a container that is created and not started yet counts
+		// as the old one that is kept, and the log of the one before is gone. Where
+		// starting takes seconds, somebody notices.
+		"--maximum-dead-containers-per-container=2",
 	}, nil
 }
 
