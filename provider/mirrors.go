@@ -6,6 +6,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/spillway-io/spillway/provider/events"
+	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/services"
 )
 
@@ -32,10 +33,12 @@ func (v *virtualNode) addEvents() error {
 func (v *virtualNode) addServices() error {
 	reconciler := &services.Reconciler{
 		Identity:   v.rules.Identity,
-		Upstream:   services.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader()},
-		Downstream: services.Cluster{Client: v.below.GetClient(), Live: v.below.GetAPIReader()},
+		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader()},
+		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.below.GetAPIReader()},
 		Events:     v.up.GetEventRecorder(recorder),
-		ByDefault:  v.opts.ReflectServices,
+
+		MakeNamespace: v.makeNamespace,
+		ByDefault:     v.opts.ReflectServices,
 	}
 	return reconciler.SetUp(v.up, v.below.GetCache())
 }

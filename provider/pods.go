@@ -35,7 +35,7 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 		Clock:      clock.RealClock{},
 	}
 	copies, err := references.SetUp(ctx, v.up, v.below, references.Options{
-		Rules: v.rules, Mode: v.opts.CollectGarbage, Metrics: v.opts.Metrics, Clock: clock.RealClock{},
+		Rules: v.rules, Mode: v.opts.CollectGarbage, Events: reconciler.Events, Metrics: v.opts.Metrics, Clock: clock.RealClock{},
 	})
 	if err != nil {
 		return err
@@ -47,6 +47,7 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 	if err := claims.SetUp(ctx, v.up, v.below.GetCache()); err != nil {
 		return err
 	}
+	v.makeNamespace = reconciler.MakeNamespace
 	reconciler.Preparers = []pods.Preparer{copies, claims}
 	return reconciler.SetUp(v.up, v.below.GetCache(), recovery, v.opts.Workers, copies.Woken(), claims.Woken())
 }

@@ -76,6 +76,9 @@ type virtualNode struct {
 	// downstream cluster's.
 	up    manager.Manager
 	below cluster.Cluster
+	// makeNamespace has the downstream namespace for an upstream one exist; it is
+	// there after addPods.
+	makeNamespace func(ctx context.Context, upstream string) error
 }
 
 // open connects to both clusters, of which only the upstream one must answer.

@@ -2,17 +2,18 @@ package pods
 
 import (
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/provider/translate"
 )
 
 // lostTo says what became of a downstream pod that is gone. Who deleted it may
 // have left a word, as evictions do, which was mirrored while it was going.
 func (w World) lostTo() string {
 	const gone = "The downstream pod was deleted in the downstream cluster"
-	target := conditionOf(w.Upstream.Status.Conditions, corev1.DisruptionTarget)
+	target := translate.ConditionOf(w.Upstream.Status.Conditions, corev1.DisruptionTarget)
 	if target == nil || target.Status != corev1.ConditionTrue {
 		return gone
 	}
@@ -27,19 +28,10 @@ func disrupt(status *corev1.PodStatus, now metav1.Time) {
 	disrupted := corev1.PodCondition{
 		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: status.Reason, Message: status.Message, LastTransitionTime: now,
 	}
-	switch c := conditionOf(status.Conditions, corev1.DisruptionTarget); {
+	switch c := translate.ConditionOf(status.Conditions, corev1.DisruptionTarget); {
 	case c == nil:
 		status.Conditions = append(status.Conditions, disrupted)
 	case c.Status != corev1.ConditionTrue:
 		*c = disrupted
 	}
-}
-
-// conditionOf returns the condition of a type, in its place, or nil.
-func conditionOf(conditions []corev1.PodCondition, t corev1.PodConditionType) *corev1.PodCondition {
-	at := slices.IndexFunc(conditions, func(c corev1.PodCondition) bool { return c.Type == t })
-	if at < 0 {
-		return nil
-	}
-	return &conditions[at]
 }

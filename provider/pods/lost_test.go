@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/translate"
 )
 
 // TestLostIsADisruption: nobody upstream wanted the end of a pod that was lost,
@@ -56,7 +57,7 @@ func TestEvictedByKubelet(t *testing.T) {
 	up := upstream(started, phase(corev1.PodRunning))
 	got := Plan(World{Upstream: up, Downstream: down}, testNode())
 	if s := got.Status; s == nil || s.Phase != corev1.PodFailed || s.Reason != "Evicted" || s.Message != down.Status.Message ||
-		conditionOf(s.Conditions, corev1.DisruptionTarget) == nil || got.Warning != nil {
+		translate.ConditionOf(s.Conditions, corev1.DisruptionTarget) == nil || got.Warning != nil {
 		t.Fatalf("Plan() = %+v, want the status of the downstream pod", got)
 	}
 	up.Status = *got.Status
@@ -111,7 +112,7 @@ func TestTooLarge(t *testing.T) {
 		if step.want != nil {
 			step.want.Type, step.want.Status, step.want.LastTransitionTime = "spillway.io/DownstreamScheduled", corev1.ConditionFalse, metav1.Unix(step.at, 0)
 		}
-		if diff := cmp.Diff(step.want, conditionOf(action.Status.Conditions, "spillway.io/DownstreamScheduled")); diff != "" {
+		if diff := cmp.Diff(step.want, translate.ConditionOf(action.Status.Conditions, "spillway.io/DownstreamScheduled")); diff != "" {
 			t.Errorf("%s: condition -want +got:\n%s", step.reason, diff)
 		}
 		if warned := action.Warning != nil && action.Warning.Reason == large && action.Warning.Note == word; warned != step.warning || !warned && action.Warning != nil {

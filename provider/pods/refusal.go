@@ -38,13 +38,20 @@ func judge(err error) refusal {
 		return permanent
 	case !errors.As(err, &status):
 		return transient
-	case apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces":
+	case IsHomeless(err):
 		return homeless
 	case isNewNamespace(err):
 		return transient
 	default:
 		return answered
 	}
+}
+
+// IsHomeless says that an object could not be created because its namespace does
+// not exist.
+func IsHomeless(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
 // isAboutThePod says that the API server itself finds the pod wrong: a field is

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/translate"
 )
 
 // tellTooLarge makes the status of a pod for which every downstream node is too
@@ -19,14 +20,14 @@ func (w World) tellTooLarge(status *corev1.PodStatus) *Warning {
 		Message: "The pod " + w.TooLarge, LastTransitionTime: w.Now,
 	}
 	warning := &Warning{Reason: told.Reason, Note: told.Message}
-	scheduler := conditionOf(status.Conditions, api.DownstreamScheduledCondition)
+	scheduler := translate.ConditionOf(status.Conditions, api.DownstreamScheduledCondition)
 	if scheduler != nil {
 		told.LastTransitionTime, told.ObservedGeneration = scheduler.LastTransitionTime, scheduler.ObservedGeneration
 		if scheduler.Message != "" {
 			told.Message += "; the downstream scheduler says: " + scheduler.Message
 		}
 	}
-	if before := conditionOf(w.Upstream.Status.Conditions, api.DownstreamScheduledCondition); before != nil && before.Status == told.Status {
+	if before := translate.ConditionOf(w.Upstream.Status.Conditions, api.DownstreamScheduledCondition); before != nil && before.Status == told.Status {
 		told.LastTransitionTime = before.LastTransitionTime
 		if before.Reason == told.Reason {
 			warning = nil

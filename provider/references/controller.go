@@ -60,6 +60,8 @@ type Options struct {
 	Rules translate.Rules
 	// Mode says what becomes of copies that no pod uses; empty is Collect.
 	Mode Mode
+	// Events tells the owners of pods.
+	Events events.EventRecorder
 	// Metrics is where the metrics are registered.
 	Metrics prometheus.Registerer
 	// Clock is the time by which tokens are replaced.
@@ -151,7 +153,7 @@ func build(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster,
 	}
 	c := &Controller{
 		rules: opts.Rules, book: notes, upstream: mgr.GetAPIReader(), tokens: upstream, metrics: metrics,
-		events: mgr.GetEventRecorder("spillway-node"),
+		events: opts.Events,
 		users:  users{rules: opts.Rules, upstream: mgr.GetClient(), downstream: downstream.GetClient()},
 	}
 	c.watches = newWatches(upstream, c.changed)

@@ -8,7 +8,6 @@ import (
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -148,7 +147,7 @@ func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, 
 	c.book.on(key, func(p *page) { maps.DeleteFunc(p.told, func(uid types.UID, _ State) bool { return !uids[uid] }) })
 
 	result, err := c.settle(ctx, users[0])
-	if isHomeless(err) {
+	if pods.IsHomeless(err) {
 		// The namespace is made for the first pod in it, which is then prepared again.
 		logf.FromContext(ctx).V(1).Info("A copy waits for its namespace", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name)
 		return reconcile.Result{RequeueAfter: homelessRetry}, nil
@@ -165,9 +164,6 @@ func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, 
 	}
 	return reconcile.Result{RequeueAfter: result.Again}, nil
 }
-
-// isHomeless says that the downstream namespace does not exist.
-func isHomeless(err error) bool { return apierrors.IsNotFound(err) && isAbout(err, "namespaces") }
 
 // tellRunning tells those pods that Prepare does not tell any more.
 func (c *Controller) tellRunning(users []user, state State, reason, message string) {

@@ -1,5 +1,7 @@
 package references
 
+import "github.com/spillway-io/spillway/provider/pods"
+
 // Reasons in events about upstream pods, and in the status of those that wait. The
 // first four are those of virtual-kubelet.
 const (
@@ -14,7 +16,7 @@ const (
 	ReasonOptionalSecret = "OptionalSecretNotFound"
 	// ReasonConflict: a foreign downstream object has the name of one that the pod
 	// refers to. The word is the one for pods.
-	ReasonConflict = "DownstreamConflict"
+	ReasonConflict = pods.ReasonConflict
 	// ReasonReserved: the pod refers to an object by a name that is kept for tokens
 	// and the like.
 	ReasonReserved = "ReservedName"

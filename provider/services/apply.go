@@ -9,28 +9,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
-const (
-	// fieldOwner is the field manager of everything written to Services.
-	fieldOwner = client.FieldOwner("spillway")
-	// cacheLag is how long we wait for the cache to show what we wrote.
-	cacheLag = time.Second
-)
+// cacheLag is how long we wait for the cache to show what we wrote.
+const cacheLag = time.Second
 
 // Reasons in events about upstream Services.
 const (
 	// ReasonConflict: a downstream object of that name is not ours.
-	ReasonConflict = "DownstreamConflict"
+	ReasonConflict = pods.ReasonConflict
 	// ReasonRejected: the downstream API server does not take the copy.
-	ReasonRejected = "DownstreamRejected"
+	ReasonRejected = pods.ReasonRejected
 )
 
 // create creates our Service. It returns true when this is to be tried again
@@ -38,7 +34,7 @@ const (
 // again.
 func (r *Reconciler) create(ctx context.Context, w *World, service *corev1.Service) (over bool, err error) {
 	key := client.ObjectKeyFromObject(service)
-	err = r.Downstream.Client.Create(ctx, service, fieldOwner)
+	err = r.Downstream.Client.Create(ctx, service, pods.FieldOwner)
 	switch {
 	case err == nil:
 		logf.FromContext(ctx).V(1).Info("Created the downstream Service", "uid", service.UID)
@@ -49,34 +45,12 @@ func (r *Reconciler) create(ctx context.Context, w *World, service *corev1.Servi
 		return false, err
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return true, nil
-	case homeless(err):
-		return false, r.createNamespace(ctx, w.Service.Namespace, key.Namespace)
+	case pods.IsHomeless(err):
+		return false, r.MakeNamespace(ctx, w.Service.Namespace)
 	default:
 		r.rejected(w.Service, err)
 		return true, fmt.Errorf("cannot create the downstream Service: %w", err)
 	}
-}
-
-// createNamespace makes a downstream namespace as for pods: it carries the UID of
-// the upstream one, and is left behind when that one goes.
-func (r *Reconciler) createNamespace(ctx context.Context, upstream, name string) error {
-	above := namespaceMetadata()
-	if err := r.Upstream.Client.Get(ctx, client.ObjectKey{Name: upstream}, above); err != nil {
-		return fmt.Errorf("cannot read the upstream namespace: %w", err)
-	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	r.Identity.Mark(&namespace.ObjectMeta, above.UID)
-	err := r.Downstream.Client.Create(ctx, namespace, fieldOwner)
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("cannot create the downstream namespace: %w", err)
-	}
-	return nil
-}
-
-// homeless says that the namespace is missing.
-func homeless(err error) bool {
-	var status apierrors.APIStatus
-	return apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
 // apply does what the action says. What vanished meanwhile needs nothing any more.
@@ -117,11 +91,11 @@ func (r *Reconciler) apply(ctx context.Context, w *World, action Action) (reconc
 // createSlice returns when to look again, if something of that name is there.
 func (r *Reconciler) createSlice(ctx context.Context, w *World, slice *discoveryv1.EndpointSlice) (again time.Duration, err error) {
 	key := client.ObjectKeyFromObject(slice)
-	err = r.Downstream.Client.Create(ctx, slice, fieldOwner)
+	err = r.Downstream.Client.Create(ctx, slice, pods.FieldOwner)
 	switch {
 	case err == nil:
 		return 0, nil
-	case homeless(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+	case pods.IsHomeless(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return foreignRetry, nil
 	case !apierrors.IsAlreadyExists(err):
 		r.rejected(w.Service, err)
@@ -143,7 +117,7 @@ func (r *Reconciler) createSlice(ctx context.Context, w *World, slice *discovery
 // the cache was behind, it returns when to look again.
 func patch[T client.Object](ctx context.Context, to client.Client, from, next T) (again time.Duration, err error) {
 	copied, _ := next.DeepCopyObject().(T) // The answer is written into it.
-	err = to.Patch(ctx, copied, client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{}), fieldOwner)
+	err = to.Patch(ctx, copied, client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{}), pods.FieldOwner)
 	switch {
 	case apierrors.IsConflict(err):
 		return cacheLag, nil

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/spillway-io/spillway/provider/pods"
 )
 
 // TestCacheBehindIsNoError: a patch of what has just been written is refused while
@@ -25,7 +27,7 @@ func TestCacheBehindIsNoError(t *testing.T) {
 		},
 	}).Build()
 	slice, service := &discoveryv1.EndpointSlice{ObjectMeta: marks("slice")}, &corev1.Service{ObjectMeta: marks("service")}
-	r := &Reconciler{Downstream: Cluster{Client: below, Live: below}}
+	r := &Reconciler{Downstream: pods.Cluster{Client: below, Live: below}}
 	cases := map[string]Action{
 		"slice":   {Row: RowKeep, Slices: []Change[*discoveryv1.EndpointSlice]{{From: slice, To: slice}}},
 		"service": {Row: RowKeep, Service: &Change[*corev1.Service]{From: service, To: service}},

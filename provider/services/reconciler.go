@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -23,22 +24,17 @@ import (
 // namespace missing, create, keep, confirm, keep; whoever needs more had better pause.
 const maxPlans = 6
 
-// Cluster is one side's API.
-type Cluster struct {
-	// Client reads from the cache and writes to the API server. What it reads is
-	// shared memory and must not be modified. Downstream, the cache has Services and
-	// EndpointSlices of ours only, see Ours; upstream, Pods of the virtual node only.
-	Client client.Client
-	// Live reads from the API server.
-	Live client.Reader
-}
-
 // Reconciler reflects Services, see the package documentation. All exported
 // fields must be set; SetUp does the rest.
 type Reconciler struct {
-	Identity             translate.Identity
-	Upstream, Downstream Cluster
+	Identity translate.Identity
+	// Upstream and Downstream are the two clusters. Downstream, the cache has
+	// Services and EndpointSlices of ours only, see Ours; upstream, Pods of the
+	// virtual node only.
+	Upstream, Downstream pods.Cluster
 	Events               events.EventRecorder
+	// MakeNamespace has the downstream namespace for an upstream one exist.
+	MakeNamespace func(ctx context.Context, upstream string) error
 	// ByDefault is what Chosen does with namespaces that say nothing.
 	ByDefault bool
 

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // TestRounds: whoever asks while a round is made, and a little later, gets what
@@ -17,8 +17,10 @@ import (
 func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var made atomic.Int32
-		r := &rounds{clock: clock.RealClock{}, life: t.Context(), gather: func(context.Context) (snapshot, error) {
-			time.Sleep(time.Second) //nolint:forbidigo // The time of a synctest bubble passes at once.
+		now := clocktesting.NewFakePassiveClock(time.Now())
+		everybodyWaits := make(chan struct{})
+		r := &rounds{clock: now, life: t.Context(), gather: func(context.Context) (snapshot, error) {
+			<-everybodyWaits
 			return snapshot{since: time.Unix(int64(made.Add(1)), 0)}, nil
 		}}
 		ask := func(want int64) {
@@ -31,10 +33,13 @@ func TestRounds(t *testing.T) {
 		for range 50 {
 			clients.Go(func() { ask(1) })
 		}
+		synctest.Wait()
+		close(everybodyWaits)
 		clients.Wait()
-		time.Sleep(freshFor - 2*time.Second) //nolint:forbidigo // as above
+		begun := now.Now()
+		now.SetTime(begun.Add(freshFor - time.Second))
 		ask(1)
-		time.Sleep(2 * time.Second) //nolint:forbidigo // as above
+		now.SetTime(begun.Add(freshFor))
 		ask(2)
 		if n := made.Load(); n != 2 {
 			t.Errorf("%d rounds were made, want 2", n)
@@ -48,7 +53,8 @@ func TestRoundOutlivesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failure := errors.New("boom")
 		answers := make(chan error)
-		r := &rounds{clock: clock.RealClock{}, life: t.Context(), gather: func(ctx context.Context) (snapshot, error) {
+		now := clocktesting.NewFakePassiveClock(time.Now())
+		r := &rounds{clock: now, life: t.Context(), gather: func(ctx context.Context) (snapshot, error) {
 			select {
 			case err := <-answers:
 				return snapshot{}, err
@@ -83,10 +89,10 @@ func TestRoundOutlivesItsClient(t *testing.T) {
 		if _, err := r.get(t.Context()); err != nil {
 			t.Errorf("a round that failed was given again: %v", err)
 		}
+		now.SetTime(now.Now().Add(freshFor))
 		begun := time.Now()
-		time.Sleep(freshFor) //nolint:forbidigo // The time of a synctest bubble passes at once.
-		if _, err := r.get(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != freshFor+roundTimeout {
-			t.Errorf("a round without an answer ended after %s with %v", time.Since(begun)-freshFor, err)
+		if _, err := r.get(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != roundTimeout {
+			t.Errorf("a round without an answer ended after %s with %v", time.Since(begun), err)
 		}
 	})
 }

@@ -85,7 +85,7 @@ func ready(downstream corev1.PodCondition, upstream *corev1.Pod) corev1.PodCondi
 	result, changed := downstream, downstream.LastTransitionTime
 	var unmet []string
 	for _, gate := range upstream.Spec.ReadinessGates {
-		c := find(upstream.Status.Conditions, gate.ConditionType)
+		c := ConditionOf(upstream.Status.Conditions, gate.ConditionType)
 		if c == nil || c.Status != corev1.ConditionTrue {
 			unmet = append(unmet, string(gate.ConditionType))
 		}
@@ -98,7 +98,7 @@ func ready(downstream corev1.PodCondition, upstream *corev1.Pod) corev1.PodCondi
 		result.Reason = "ReadinessGatesNotReady"
 		result.Message = fmt.Sprintf("readiness gates not met: %s", strings.Join(unmet, ", "))
 	}
-	result.LastTransitionTime = transition(find(upstream.Status.Conditions, corev1.PodReady), result.Status, changed)
+	result.LastTransitionTime = transition(ConditionOf(upstream.Status.Conditions, corev1.PodReady), result.Status, changed)
 	return result
 }
 
@@ -110,7 +110,8 @@ func transition(before *corev1.PodCondition, status corev1.ConditionStatus, chan
 	return changed
 }
 
-func find(conditions []corev1.PodCondition, t corev1.PodConditionType) *corev1.PodCondition {
+// ConditionOf returns the condition of a type, in its place, or nil.
+func ConditionOf(conditions []corev1.PodCondition, t corev1.PodConditionType) *corev1.PodCondition {
 	for i := range conditions {
 		if conditions[i].Type == t {
 			return &conditions[i]
