@@ -77,6 +77,11 @@ const (
 	// quantities. The sum over all nodes, which is the Node's allocatable, says
 	// nothing about that.
 	LargestPodAnnotation = "spillway.io/largest-pod"
+	// DeleteOrphansAnnotation is set by operators on a virtual node whose orphans,
+	// downstream pods without an upstream pod, are so many that they are not deleted
+	// by themselves. Its value is how many may be deleted at most: the number that
+	// the Node's event gave. The virtual node removes it when it is done.
+	DeleteOrphansAnnotation = "spillway.io/delete-orphans"
 )
 
 // What an upstream pod says about its downstream pod.
@@ -97,6 +102,15 @@ const (
 
 // What a pod, a namespace or a storage class asks of a virtual node.
 const (
+	// OnNodeLossAnnotation on an upstream pod, or on its namespace for all pods
+	// that have none, says what becomes of the pod when its virtual node is lost,
+	// that is, not ready or unreachable. It is read when the pod is created.
+	OnNodeLossAnnotation = "spillway.io/on-node-loss"
+	// OnNodeLossMove has the pod evicted and replaced, as Kubernetes does with every
+	// pod: after 300 s, or what its tolerations say. It is the default.
+	OnNodeLossMove = "move"
+	// OnNodeLossStay has the pod stay, however long its virtual node is lost.
+	OnNodeLossStay = "stay"
 	// APIAccessAnnotation on an upstream pod is the Kubernetes API that its
 	// containers find: "upstream", "downstream" or "none". It must be one that the
 	// virtual node allows; without it the virtual node's default holds. On a
