@@ -13,14 +13,16 @@ import (
 
 // AdminConfig returns a new client configuration that may do everything and is
 // limited by nothing on the client's side.
-func (c *Cluster) AdminConfig() *rest.Config {
+func (c *Cluster) AdminConfig() *rest.Config { return c.config(c.admin) }
+
+func (c *Cluster) config(user keyPair) *rest.Config {
 	return &rest.Config{
 		Host: c.APIServerURL(),
 		QPS:  -1,
 		TLSClientConfig: rest.TLSClientConfig{
 			CAData:   c.ca.pem.cert,
-			CertData: c.admin.cert,
-			KeyData:  c.admin.key,
+			CertData: user.cert,
+			KeyData:  user.key,
 		},
 	}
 }

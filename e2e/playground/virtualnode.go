@@ -12,10 +12,11 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 )
 
-// VirtualNodeOptions describe a virtual node. All but Address, Labels,
-// PodWorkers, Replica and ExtraArgs must be set.
+// VirtualNodeOptions describe a virtual node. Binary, Name, Upstream and Downstream
+// must be set.
 type VirtualNodeOptions struct {
 	// Binary is the path of spillway.
 	Binary string
@@ -33,6 +34,9 @@ type VirtualNodeOptions struct {
 	// Replica tells several processes for one virtual node apart, of which one
 	// is elected to lead; empty if there is only one.
 	Replica string
+	// UpstreamKubeconfig and DownstreamKubeconfig replace the kubeconfigs made for it,
+	// to lead it through something in between; NodeConfig has what that needs.
+	UpstreamKubeconfig, DownstreamKubeconfig string
 	// ExtraArgs are added to its arguments.
 	ExtraArgs []string
 }
@@ -84,11 +88,11 @@ func (v *VirtualNode) prepare(ctx context.Context, o VirtualNodeOptions) ([]stri
 	if err := o.Downstream.Apply(ctx, nodeDownstreamRoles); err != nil {
 		return nil, err
 	}
-	upstream, err := o.Upstream.Kubeconfig("spillway-node-"+o.Name, nodeGroup)
+	upstream, err := nodeKubeconfig(o.UpstreamKubeconfig, o.Upstream, o.Name)
 	if err != nil {
 		return nil, err
 	}
-	downstream, err := o.Downstream.Kubeconfig("spillway-node-"+o.Name, nodeGroup)
+	downstream, err := nodeKubeconfig(o.DownstreamKubeconfig, o.Downstream, o.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +118,28 @@ func (v *VirtualNode) prepare(ctx context.Context, o VirtualNodeOptions) ([]stri
 		args = append(args, "--pod-workers="+strconv.Itoa(o.PodWorkers))
 	}
 	return args, nil
+}
+
+// nodeUser is who a virtual node is in both clusters.
+func nodeUser(node string) string { return "spillway-node-" + node }
+
+// nodeKubeconfig is the given path or, if it is empty, that of a new kubeconfig.
+func nodeKubeconfig(given string, c *Cluster, node string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	return c.Kubeconfig(nodeUser(node), nodeGroup)
+}
+
+// NodeConfig returns a new client configuration that acts as the virtual node of
+// that name does in this cluster. It may do nothing until StartVirtualNode has
+// granted the rights.
+func (c *Cluster) NodeConfig(node string) (*rest.Config, error) {
+	keys, err := c.ca.issueClient(nodeUser(node), nodeGroup)
+	if err != nil {
+		return nil, err
+	}
+	return c.config(keys), nil
 }
 
 // prepareKubelet gives the kubelet API a port and a certificate, and returns the
