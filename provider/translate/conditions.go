@@ -29,7 +29,7 @@ func conditions(upstream, downstream *corev1.Pod, observed int64) []corev1.PodCo
 	news := make(map[corev1.PodConditionType]corev1.PodCondition)
 	order := make([]corev1.PodConditionType, 0, len(downstream.Status.Conditions))
 	for _, c := range downstream.Status.Conditions {
-		c, ok := translateCondition(c, upstream)
+		c, ok := translateCondition(c)
 		if !ok {
 			continue
 		}
@@ -57,36 +57,38 @@ func conditions(upstream, downstream *corev1.Pod, observed int64) []corev1.PodCo
 			delete(news, t)
 		}
 	}
+	if c := ConditionOf(result, corev1.PodReady); c != nil {
+		*c = ready(*c, result, upstream)
+	}
 	return result
 }
 
 // translateCondition returns the upstream form of a downstream condition, and
 // false for one that has none.
-func translateCondition(c corev1.PodCondition, upstream *corev1.Pod) (corev1.PodCondition, bool) {
+func translateCondition(c corev1.PodCondition) (corev1.PodCondition, bool) {
 	switch {
 	case c.Type == corev1.PodScheduled:
 		// Once scheduled there is nothing to tell: DownstreamNodeAnnotation does.
 		c.Type = api.DownstreamScheduledCondition
 		return c, c.Status == corev1.ConditionFalse
-	case c.Type == corev1.PodReady:
-		return ready(c, upstream), true
 	default:
 		return c, isKubelets(c.Type) || c.Type == corev1.DisruptionTarget
 	}
 }
 
 // ready is the Ready condition of an upstream pod: the downstream pod's, and the
-// upstream pod's readiness gates, which downstream does not know. Reason and
-// message are the kubelet's.
-func ready(downstream corev1.PodCondition, upstream *corev1.Pod) corev1.PodCondition {
+// upstream pod's readiness gates, which downstream does not know, as they stand in
+// the conditions that go with it. A pod that waits for itself to be ready never is.
+// Reason and message are the kubelet's.
+func ready(downstream corev1.PodCondition, conditions []corev1.PodCondition, upstream *corev1.Pod) corev1.PodCondition {
 	if downstream.Status != corev1.ConditionTrue || len(upstream.Spec.ReadinessGates) == 0 {
 		return downstream
 	}
 	result, changed := downstream, downstream.LastTransitionTime
 	var unmet []string
 	for _, gate := range upstream.Spec.ReadinessGates {
-		c := ConditionOf(upstream.Status.Conditions, gate.ConditionType)
-		if c == nil || c.Status != corev1.ConditionTrue {
+		c := ConditionOf(conditions, gate.ConditionType)
+		if c == nil || c.Type == corev1.PodReady || c.Status != corev1.ConditionTrue {
 			unmet = append(unmet, string(gate.ConditionType))
 		}
 		if c != nil && changed.Before(&c.LastTransitionTime) {

@@ -26,9 +26,10 @@ func pods() int64 {
 
 // newFiller fills values of all types of a pod: each field in turn, with texts
 // from a small alphabet, so that they meet what translation looks for.
-func newFiller(seed int64) *randfill.Filler {
-	word := func(c randfill.Continue, words ...string) string { return words[c.Intn(len(words))] }
-	return randfill.NewWithSeed(seed).NilChance(0.4).NumElements(1, 3).MaxDepth(20).Funcs(
+func newFiller(seed int64) *randfill.Filler { return likely(randfill.NewWithSeed(seed)) }
+
+func likely(filler *randfill.Filler) *randfill.Filler {
+	return filler.NilChance(0.4).NumElements(1, 3).MaxDepth(20).Funcs(
 		func(s *string, c randfill.Continue) { *s = word(c, "a", "b", "c", "x", "y", "system-z") },
 		func(n *int32, c randfill.Continue) { *n = int32(c.Intn(4)) },
 		func(n *int64, c randfill.Continue) { *n = int64(c.Intn(4)) },
@@ -72,6 +73,9 @@ func newFiller(seed int64) *randfill.Filler {
 	)
 }
 
+// word is one of several words.
+func word(c randfill.Continue, words ...string) string { return words[c.Intn(len(words))] }
+
 // one fills one of several pointers.
 func one(c randfill.Continue, pointers ...any) {
 	c.Fill(pointers[c.Intn(len(pointers))])
@@ -79,12 +83,15 @@ func one(c randfill.Continue, pointers ...any) {
 
 // randomPod is a pod whose lists have names where the API demands different ones.
 func randomPod(seed int64) *corev1.Pod {
-	filler := newFiller(seed)
+	return filledPod(newFiller(seed), types.UID(fmt.Sprintf("uid-%d", seed)))
+}
+
+func filledPod(filler *randfill.Filler, uid types.UID) *corev1.Pod {
 	pod := &corev1.Pod{}
 	filler.Fill(&pod.ObjectMeta)
 	filler.Fill(&pod.Spec)
 	filler.Fill(&pod.Status)
-	pod.Namespace, pod.Name, pod.UID = "shop", "web", types.UID(fmt.Sprintf("uid-%d", seed))
+	pod.Namespace, pod.Name, pod.UID = "shop", "web", uid
 	for i := range pod.Spec.Volumes {
 		pod.Spec.Volumes[i].Name = fmt.Sprintf("volume-%d", i)
 	}

@@ -109,6 +109,24 @@ func TestStatus(t *testing.T) {
 				because(condition(corev1.PodReady, corev1.ConditionFalse, 6), "ReadinessGatesNotReady", "readiness gates not met: example.com/lb"),
 			}},
 		},
+		"gate-of-the-kubelets": {
+			reason:   "a gate may be a condition that comes from downstream in the same moment; judged by the old one, the status would be written twice",
+			upstream: pod(gate(corev1.ContainersReady)),
+			downstream: pod(status(corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+				condition(corev1.PodReady, corev1.ConditionTrue, 6), condition(corev1.ContainersReady, corev1.ConditionTrue, 6),
+			}})),
+			want: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+				condition(corev1.PodReady, corev1.ConditionTrue, 6), condition(corev1.ContainersReady, corev1.ConditionTrue, 6),
+			}},
+		},
+		"gate-on-itself": {
+			reason:     "as on any kubelet, a pod that waits for itself is never ready, whatever it was before",
+			upstream:   pod(gate(corev1.PodReady), status(corev1.PodStatus{Conditions: []corev1.PodCondition{condition(corev1.PodReady, corev1.ConditionTrue, 5)}})),
+			downstream: pod(status(corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{condition(corev1.PodReady, corev1.ConditionTrue, 6)}})),
+			want: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+				because(condition(corev1.PodReady, corev1.ConditionFalse, 6), "ReadinessGatesNotReady", "readiness gates not met: Ready"),
+			}},
+		},
 		"gate-met": {
 			reason: "a gate that was met last is what made the pod ready, and when",
 			upstream: pod(gate("example.com/lb"), status(corev1.PodStatus{Conditions: []corev1.PodCondition{
