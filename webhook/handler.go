@@ -23,10 +23,11 @@ import (
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
-// NamespaceReader returns the labels of a namespace.
+// NamespaceReader returns what a namespace says of its pods: its labels, and of its
+// annotations those that count.
 type NamespaceReader interface {
 	// asked says that the API server asked because the namespace opted in.
-	NamespaceLabels(ctx context.Context, name string, asked bool) (map[string]string, error)
+	Namespace(ctx context.Context, name string, asked bool) (labels, annotations map[string]string, err error)
 }
 
 // Sidecars knows the SidecarSets, sorted by name.
@@ -40,8 +41,7 @@ type Sidecars interface {
 type Handler struct {
 	// Policy is the installation's choice for all pods.
 	Policy mutate.Policy
-	// Namespaces is asked for pods that carry no opt-in label themselves, and where
-	// a SidecarSet selects namespaces.
+	// Namespaces is asked about the namespace of every pod.
 	Namespaces NamespaceReader
 	// Spreads chooses subsets by WorkloadSpreads; nil: there are none.
 	Spreads Spreads
@@ -133,14 +133,12 @@ func isDryRun(req admission.Request) bool { return req.DryRun != nil && *req.Dry
 
 // namespace gathers what the decision may depend on: labels of the namespace
 // count for pods without a label of their own, and for SidecarSets that select
-// namespaces. For those alone no pod is refused.
+// namespaces; annotations for pods without one of their own. Only for the first of
+// these a pod is refused.
 func (h *Handler) namespace(ctx context.Context, req admission.Request, in mutate.Input) (mutate.Namespace, error) {
 	namespace := mutate.Namespace{Name: req.Namespace}
 	_, labelled := in.Pod.Labels[api.OptInLabel]
-	if labelled && !slices.ContainsFunc(in.Sidecars, (*sidecar.Set).AsksNamespaces) {
-		return namespace, nil
-	}
-	namespace.Labels, namespace.Err = h.Namespaces.NamespaceLabels(ctx, req.Namespace, !labelled)
+	namespace.Labels, namespace.Annotations, namespace.Err = h.Namespaces.Namespace(ctx, req.Namespace, !labelled)
 	if namespace.Err != nil && !labelled {
 		return namespace, fmt.Errorf("cannot tell whether namespace %q opted in: %w", req.Namespace, namespace.Err)
 	}

@@ -27,8 +27,8 @@ type namespaceLabels struct {
 	err    error
 }
 
-func (n namespaceLabels) NamespaceLabels(context.Context, string, bool) (map[string]string, error) {
-	return n.labels, n.err
+func (n namespaceLabels) Namespace(context.Context, string, bool) (labels, annotations map[string]string, err error) {
+	return n.labels, nil, n.err
 }
 
 func newHandler(t testing.TB, namespaces webhook.NamespaceReader) (*webhook.Handler, *prometheus.Registry) {
@@ -190,7 +190,7 @@ func TestHandler(t *testing.T) {
 // panicking stands for a bug of ours.
 type panicking struct{}
 
-func (panicking) NamespaceLabels(context.Context, string, bool) (map[string]string, error) {
+func (panicking) Namespace(context.Context, string, bool) (labels, annotations map[string]string, err error) {
 	panic("a bug")
 }
 

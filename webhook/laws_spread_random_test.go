@@ -44,7 +44,7 @@ func (d dice) mildPatch() object {
 		return pick(d, object{"vk": "true"}, object{"app": nil}, object{"$patch": "replace", "vk": "true"}, object{"virtual-pod": "false"})
 	})
 	maySet(d, metadata, "annotations", func() any {
-		return pick(d, object{"subset": "a"}, object{"$patch": "delete"}, object{"$patch": "replace", "subset": "a"}, object{"clusterSelector": nil, "spillway.io/stash": "x"})
+		return pick(d, object{"subset": "a"}, object{"spillway.io/on-node-loss": d.onNodeLoss()}, object{"$patch": "delete"}, object{"$patch": "replace", "subset": "a"}, object{"clusterSelector": nil, "spillway.io/stash": "x"})
 	})
 	maySet(d, spec, "containers", func() any {
 		env := pick(d, []any{object{"name": "A", "value": "1"}}, []any{object{"name": "A", "$patch": "delete"}}, []any{object{"$patch": "replace"}, object{"name": "B", "value": "2"}})

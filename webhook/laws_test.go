@@ -44,6 +44,7 @@ func TestLaws(t *testing.T) {
 		"L4-patch-on-raw-json":                 forEveryOther(lawPatchOnRaw),
 		"L5-not-opted-in":                      lawNotOptedIn,
 		"L6-order-does-not-matter":             lawOrder,
+		"stays-or-moves-when-its-node-is-lost": lawNodeLoss,
 		"one-of-them-in-a-subset":              lawSpread,
 		"one-of-them-with-sidecars":            sidecars.law,
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -17,13 +18,14 @@ type reader struct {
 }
 
 func (r reader) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	into.(*metav1.PartialObjectMetadata).Labels = map[string]string{"virtual-pod": r.optIn}
+	into.SetLabels(map[string]string{"virtual-pod": r.optIn})
+	into.SetAnnotations(map[string]string{"of": r.optIn})
 	return r.err
 }
 
-// TestNamespaceLabels: a cache that lags behind must not decide that a namespace
+// TestNamespace: a cache that lags behind must not decide that a namespace
 // did not opt in.
-func TestNamespaceLabels(t *testing.T) {
+func TestNamespace(t *testing.T) {
 	gone := errors.New("gone")
 	const asked, notAsked = true, false
 	cases := map[string]struct {
@@ -44,10 +46,31 @@ func TestNamespaceLabels(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			labels, err := namespaces{cache: tc.cache, live: tc.live}.NamespaceLabels(t.Context(), "team", tc.asked)
-			if labels["virtual-pod"] != tc.want || !errors.Is(err, tc.err) {
-				t.Errorf("%s: labels %v, error %v; want %q, %v", tc.reason, labels, err, tc.want, tc.err)
+			labels, annotations, err := namespaces{cache: tc.cache, live: tc.live}.Namespace(t.Context(), "team", tc.asked)
+			if labels["virtual-pod"] != tc.want || annotations["of"] != tc.want || !errors.Is(err, tc.err) {
+				t.Errorf("%s: labels %v, annotations %v, error %v; want %q, %v", tc.reason, labels, annotations, err, tc.want, tc.err)
 			}
 		})
+	}
+}
+
+// TestCachedNamespaces: thousands of namespaces cost no more than what counts.
+func TestCachedNamespaces(t *testing.T) {
+	namespace := namespaceMetadata()
+	namespace.Name = "team"
+	namespace.Labels = map[string]string{"virtual-pod": "true", "team": "a"}
+	namespace.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	want := namespace.DeepCopy()
+	want.ManagedFields = nil
+	want.Annotations = map[string]string{"spillway.io/on-node-loss": "stay"}
+	namespace.Annotations = map[string]string{"spillway.io/on-node-loss": "stay", "kubectl.kubernetes.io/last-applied-configuration": "{}"}
+	for object, by := range cachedNamespaces() {
+		if gvk := object.GetObjectKind().GroupVersionKind(); gvk != namespace.GroupVersionKind() {
+			t.Errorf("what is kept less of is %s", gvk)
+		}
+		got, err := by.Transform(namespace)
+		if diff := cmp.Diff(any(want), got); err != nil || diff != "" {
+			t.Errorf("error %v, -want +got: %s", err, diff)
+		}
 	}
 }

@@ -49,6 +49,7 @@ func TestHandlerSidecars(t *testing.T) {
 
 		without = `A pod in namespace "default" is admitted without SidecarSet "clashes": container "app": the pod has one of this name, which is not the set's`
 		warning = `Spillway admitted the pod without SidecarSet "clashes": container "app": the pod has one of this name, which is not the set's`
+		moves   = `Spillway cannot tell whether namespace "default" has its pods stay when their virtual node is lost (annotation spillway.io/on-node-loss), so the pod will not: connection refused`
 	)
 	refused := errors.New("connection refused")
 	cases := map[string]struct {
@@ -95,13 +96,14 @@ func TestHandlerSidecars(t *testing.T) {
 		"namespace-unknown": {
 			reason: "only the set that asks for the namespace, and that could be about the pod, is left out; the pod is not to blame",
 			sets:   compiled(t, elsewhere, fits, of), namespaces: namespaceLabels{err: refused}, pod: owned, injected: []string{"log"},
-			warnings: []string{`Spillway admitted the pod without SidecarSet "of-team": spec.namespaceSelector: connection refused`},
+			warnings: []string{moves, `Spillway admitted the pod without SidecarSet "of-team": spec.namespaceSelector: connection refused`},
 			told:     []string{"ReplicaSet default/web-1: Warning SidecarFailed", "SidecarSet /of-team: Warning SidecarFailed"},
 			counted:  "spillway_sidecars_total{outcome=\"failed\",sidecarset=\"of-team\"} 1\nspillway_sidecars_total{outcome=\"injected\",sidecarset=\"fits\"} 1\n", metric: `outcome="failed",reason="sidecar"`,
 		},
 		"namespace-not-asked": {
-			reason: "no set asks for labels of namespaces, so nobody does", sets: compiled(t, fits), namespaces: namespaceLabels{err: refused}, pod: owned, injected: []string{"log"},
-			counted: "spillway_sidecars_total{outcome=\"injected\",sidecarset=\"fits\"} 1\n", metric: `outcome="handled",reason=""`,
+			reason: "no set asks for labels of namespaces, so none is left out", sets: compiled(t, fits), namespaces: namespaceLabels{err: refused}, pod: owned, injected: []string{"log"},
+			warnings: []string{moves},
+			counted:  "spillway_sidecars_total{outcome=\"injected\",sidecarset=\"fits\"} 1\n", metric: `outcome="handled",reason=""`,
 		},
 		"namespace-unknown-of-a-pod-without-label": {
 			reason: "whether it opted in depends on the namespace", sets: compiled(t, fits), namespaces: namespaceLabels{err: refused}, pod: strings.Replace(owned, `"virtual-pod":"true",`, "", 1),

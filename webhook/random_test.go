@@ -85,14 +85,18 @@ func (d dice) pod() *corev1.Pod {
 }
 
 func (d dice) annotations() map[string]string {
-	switch d.IntN(3) {
+	switch d.IntN(4) {
 	case 0:
 		return nil
 	case 1:
 		return map[string]string{}
+	case 2:
+		return map[string]string{"spillway.io/on-node-loss": d.onNodeLoss()}
 	}
 	return map[string]string{"example.com/a~b": d.nodeValue()}
 }
+
+func (d dice) onNodeLoss() string { return pick(d, "stay", "stay", "move", "Stay") }
 
 func (d dice) nodeSelector() map[string]string {
 	switch d.IntN(4) {
@@ -192,7 +196,7 @@ func (d dice) labelSelector() metav1.LabelSelector {
 
 func (d dice) toleration() corev1.Toleration {
 	t := corev1.Toleration{
-		Key:      pick(d, "dedicated", "spot", "virtual-kubelet.io/provider"),
+		Key:      pick(d, "dedicated", "spot", "virtual-kubelet.io/provider", "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"),
 		Operator: pick(d, corev1.TolerationOpExists, corev1.TolerationOpEqual, ""),
 		Effect:   pick(d, "", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute),
 	}

@@ -29,7 +29,8 @@ Pods are admitted one after the other, in the order of the input:
     says, up to 1000 (of an indexed Job no more than its completions).
 
 Every other object is the world they are admitted into, wherever it stands in
-the input. The labels of Namespaces count; a namespace that is not in the input
+the input. The labels of Namespaces count, and the annotation
+` + api.OnNodeLossAnnotation + `; a namespace that is not in the input
 has none. Of what else there is, only WorkloadSpreads and SidecarSets have a say,
 with what they depend on. A Pod that is bound to a node and has a UID or a phase exists
 already, so it belongs to the world; so does one with a UID that is in a subset

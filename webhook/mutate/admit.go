@@ -29,7 +29,10 @@ type Policy struct {
 type Namespace struct {
 	Name   string
 	Labels map[string]string
-	// Err is why the labels are not known; nil if they are, or if nobody asks.
+	// Annotations are those that count: api.OnNodeLossAnnotation.
+	Annotations map[string]string
+	// Err is why labels and annotations are not known; nil if they are, or if nobody
+	// asks.
 	Err error
 }
 
@@ -109,10 +112,11 @@ func Admit(in Input, policy Policy) Outcome {
 		}
 		return deny(in, err)
 	}
-	injected := inject(placed, in)
+	staying, unclear := stayOnNodeLoss(placed, in.Namespace, to)
+	injected := inject(staying, in)
 	return Outcome{
 		Pod:            injected.Pod,
-		Warnings:       slices.Concat(to.warnings, lostWarning(in.Pod, placed, found, to), warnings, injected.Warnings),
+		Warnings:       slices.Concat(to.warnings, lostWarning(in.Pod, placed, found, to), warnings, unclear, injected.Warnings),
 		SpreadFailed:   to.failed,
 		Injected:       injected.Injected,
 		SidecarsFailed: injected.Failures,

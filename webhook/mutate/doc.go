@@ -9,6 +9,7 @@
 //	        virtual node; where they can be judged, they stay or come back
 //	place   write in what sends it there: the subset that was chosen for it,
 //	        the virtual nodes' requirement and the toleration of their taint
+//	stay    have it stay on a virtual node that is lost, if that was asked for
 //	inject  add the containers of the SidecarSets that select the pod as it is now
 //
 // Choosing a subset, between check and save, is not a step here: it counts other

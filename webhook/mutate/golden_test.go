@@ -123,7 +123,7 @@ func runCase(t *testing.T, given *txtar.Archive) *txtar.Archive {
 	}
 
 	in := mutate.Input{
-		Pod: &pod, Namespace: mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels}, Create: true,
+		Pod: &pod, Namespace: mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels, Annotations: namespace.Annotations}, Create: true,
 		Sidecars: sidecarSets(t, given, revisions), Key: "a-request", Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	if ws.Name != "" {

@@ -106,6 +106,12 @@ func TestMoves(t *testing.T) {
 			reason: "the probe stays where it is",
 			view:   viewOf("", adaptive(30), schedulable("a", isUnknown, -90), stuck(1)),
 		},
+		"node-lost": {
+			reason: "a pod that runs is not ready when its node is lost, and stays if that is what it asks for",
+			view: viewOf("", adaptive(30), schedulable("a", isFalse, -60), pods(podOf("p1", "a", func(pod *corev1.Pod) {
+				pod.Status.Conditions[1] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: at(-50)}
+			}))),
+		},
 		"not-settled": {
 			reason: "nor before every webhook can know",
 			view:   viewOf("", adaptive(30), schedulable("a", isFalse, -1), stuck(3)),

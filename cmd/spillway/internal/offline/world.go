@@ -14,8 +14,8 @@ import (
 // World is the cluster into which pods are admitted, as far as the input tells.
 // It changes with each pod that is admitted.
 type World struct {
-	// namespaces has the labels of namespaces, by name.
-	namespaces map[string]map[string]string
+	// namespaces are those of the input, by name.
+	namespaces map[string]mutate.Namespace
 	// generated counts the names that were generated, by kind, namespace and
 	// beginning.
 	generated map[string]int
@@ -28,7 +28,7 @@ type World struct {
 }
 
 func newWorld() World {
-	return World{namespaces: make(map[string]map[string]string), generated: make(map[string]int)}
+	return World{namespaces: make(map[string]mutate.Namespace), generated: make(map[string]int)}
 }
 
 func (w World) addNamespace(object manifest.Object) error {
@@ -36,14 +36,17 @@ func (w World) addNamespace(object manifest.Object) error {
 	if _, err := object.Decode(namespace); err != nil {
 		return err
 	}
-	w.namespaces[namespace.Name] = namespace.Labels
+	w.namespaces[namespace.Name] = mutate.Namespace{Name: namespace.Name, Labels: namespace.Labels, Annotations: namespace.Annotations}
 	return nil
 }
 
 // namespace returns what is known of a namespace. One that is not in the input
-// has no labels.
+// has no labels and no annotations.
 func (w World) namespace(name string) mutate.Namespace {
-	return mutate.Namespace{Name: name, Labels: w.namespaces[name]}
+	if namespace, given := w.namespaces[name]; given {
+		return namespace
+	}
+	return mutate.Namespace{Name: name}
 }
 
 // generateName returns the name that the API server gives an object with a
