@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/spillway-io/spillway/webhook/catalog"
+	"github.com/spillway-io/spillway/webhook/serve"
 	"github.com/spillway-io/spillway/webhook/workload"
 )
 
@@ -89,13 +89,8 @@ func newManager(opts Options) (manager.Manager, error) {
 		return nil, err
 	}
 	return manager.New(opts.Upstream, manager.Options{
-		Scheme: scheme,
-		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
-			Host:    opts.BindAddress,
-			Port:    opts.Port,
-			CertDir: opts.CertDir,
-			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
-		}),
+		Scheme:                 scheme,
+		WebhookServer:          serve.New(serve.Options{Address: opts.BindAddress, Port: opts.Port, CertDir: opts.CertDir}),
 		HealthProbeBindAddress: opts.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
 		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: cachedObjects(opts)},
@@ -115,6 +110,7 @@ func newManager(opts Options) (manager.Manager, error) {
 // cachedObjects say how little is kept of what is watched.
 func cachedObjects(opts Options) map[client.Object]cache.ByObject {
 	objects := workload.CacheOptions()
+	maps.Copy(objects, cachedNamespaces())
 	maps.Copy(objects, catalog.CacheOptions(opts.Policy.OwnNamespace))
 	return objects
 }

@@ -34,7 +34,13 @@ type batch struct {
 
 // admitMore takes those into the batch that came meanwhile.
 func (b *batch) admitMore() {
-	b.tickets = append(b.tickets, b.take(b.line, maxBatch-len(b.tickets))...)
+	more := b.take(b.line, maxBatch-len(b.tickets))
+	for _, t := range more {
+		if isLater(t.ws, b.ws) {
+			b.ws = t.ws
+		}
+	}
+	b.tickets = append(b.tickets, more...)
 }
 
 // decide answers every pod of the batch. An answer holds when it is given: what
@@ -194,11 +200,17 @@ func (a *Allocator) newest(cached *v1alpha1.WorkloadSpread) *v1alpha1.WorkloadSp
 	if !ok {
 		return cached
 	}
-	if order, err := resourceversion.CompareResourceVersion(written.ResourceVersion, cached.ResourceVersion); err == nil && order > 0 {
+	if isLater(written, cached) {
 		return written
 	}
 	delete(a.latest, cached.UID)
 	return cached
+}
+
+// isLater says whether a is a later version of the same object than b.
+func isLater(a, b *v1alpha1.WorkloadSpread) bool {
+	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	return err == nil && order > 0
 }
 
 func (a *Allocator) remember(written *v1alpha1.WorkloadSpread) {

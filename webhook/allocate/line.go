@@ -26,6 +26,9 @@ type line struct {
 // ticket is one pod in line.
 type ticket struct {
 	request spread.Request
+	// ws is the WorkloadSpread as the pod met it. The batch is of the latest that any
+	// of its pods met: one that waited long to lead may have met an old one.
+	ws *v1alpha1.WorkloadSpread
 	// answer gets the decision; lead is closed instead when the pod is to lead
 	// the next batch, its own.
 	answer chan spread.Decision
@@ -36,7 +39,7 @@ type ticket struct {
 // WorkloadSpread. The first pod leads its batch, and when it is done hands over
 // to the first of those that came meanwhile: no goroutine outlives a request.
 func (a *Allocator) inLine(ctx context.Context, ws *v1alpha1.WorkloadSpread, r spread.Request) spread.Decision {
-	t := &ticket{request: r, answer: make(chan spread.Decision, 1), lead: make(chan struct{})}
+	t := &ticket{request: r, ws: ws, answer: make(chan spread.Decision, 1), lead: make(chan struct{})}
 	a.mu.Lock()
 	l, underWay := a.lines[ws.UID]
 	if underWay {

@@ -26,6 +26,8 @@ type server struct {
 	mu                sync.Mutex
 	ws                *v1alpha1.WorkloadSpread
 	writes, conflicts int
+	// changed is the WorkloadSpread as it was when its spec changed last; nil: never.
+	changed *v1alpha1.WorkloadSpread
 	// How long a request takes; batches form meanwhile.
 	writeTakes, readTakes time.Duration
 
@@ -47,12 +49,16 @@ func newPod() *corev1.Pod {
 	}}
 }
 
-// SpreadOf returns the WorkloadSpread as it was at first: the cache is behind.
+// SpreadOf returns the WorkloadSpread as it was at first, or when its spec changed: the
+// cache is behind.
 func (s *server) SpreadOf(context.Context, string, *corev1.Pod) (*v1alpha1.WorkloadSpread, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ws == nil || s.spreadErr != nil {
 		return nil, s.spreadErr
+	}
+	if s.changed != nil {
+		return s.changed.DeepCopy(), nil
 	}
 	behind := s.ws.DeepCopy()
 	behind.ResourceVersion, behind.Status = "1", v1alpha1.WorkloadSpreadStatus{}

@@ -13,6 +13,11 @@ import (
 	"github.com/spillway-io/spillway/webhook/sidecar"
 )
 
+// maxPodSize is how large a pod may become by sidecars, in bytes as API servers store
+// it. By default etcd takes 1.5 MiB; what is left is for what the API server adds,
+// of which managed fields are most, and for the pod's status.
+const maxPodSize = 1 << 20
+
 // inject puts sidecars into the pod as it is placed: what the chosen subset
 // patches into it, such as a label, selects them.
 func inject(placed *corev1.Pod, in Input) sidecar.Result {
@@ -23,8 +28,14 @@ func inject(placed *corev1.Pod, in Input) sidecar.Result {
 		Key:       cmp.Or(placed.Name, in.Key),
 		Now:       in.Now,
 	}, in.Sidecars)
-	if size := annotationSize(result.Pod); len(result.Injected) > 0 && size > validation.TotalAnnotationSizeLimitB {
+	if len(result.Injected) == 0 {
+		return result
+	}
+	if size := annotationSize(result.Pod); size > validation.TotalAnnotationSizeLimitB {
 		return result.Without(placed, fmt.Errorf("with it the pod's annotations have %d bytes, more than the limit of %d", size, validation.TotalAnnotationSizeLimitB))
+	}
+	if size := result.Pod.Size(); size > maxPodSize {
+		return result.Without(placed, fmt.Errorf("with it the pod has %d bytes, more than the limit of %d", size, maxPodSize))
 	}
 	return result
 }

@@ -66,14 +66,28 @@ func PatienceOf(ws *v1alpha1.WorkloadSpread) (patience time.Duration, moves bool
 // revision will not find room for either.
 func SchedulableOf(ws *v1alpha1.WorkloadSpread, subset string) *v1alpha1.WorkloadSpreadSubsetCondition {
 	for i := range ws.Status.SubsetStatuses {
-		status := &ws.Status.SubsetStatuses[i]
-		if status.Name != subset {
-			continue
+		if status := &ws.Status.SubsetStatuses[i]; status.Name == subset {
+			return schedulableIn(status)
 		}
-		for j := range status.Conditions {
-			if status.Conditions[j].Type == v1alpha1.SubsetSchedulable {
-				return &status.Conditions[j]
-			}
+	}
+	return nil
+}
+
+// schedulableAt is SchedulableOf for the i-th subset. Its status has the same place,
+// unless subsets were added or removed since, so that of many subsets not all have
+// to be looked at for each.
+func schedulableAt(ws *v1alpha1.WorkloadSpread, i int) *v1alpha1.WorkloadSpreadSubsetCondition {
+	name, statuses := ws.Spec.Subsets[i].Name, ws.Status.SubsetStatuses
+	if i < len(statuses) && statuses[i].Name == name {
+		return schedulableIn(&statuses[i])
+	}
+	return SchedulableOf(ws, name)
+}
+
+func schedulableIn(status *v1alpha1.WorkloadSpreadSubsetStatus) *v1alpha1.WorkloadSpreadSubsetCondition {
+	for i := range status.Conditions {
+		if status.Conditions[i].Type == v1alpha1.SubsetSchedulable {
+			return &status.Conditions[i]
 		}
 	}
 	return nil

@@ -74,7 +74,7 @@ func opennessOf(ws *v1alpha1.WorkloadSpread, i int) openness {
 	if _, moves := PatienceOf(ws); !moves {
 		return open
 	}
-	condition := SchedulableOf(ws, ws.Spec.Subsets[i].Name)
+	condition := schedulableAt(ws, i)
 	switch {
 	case condition == nil:
 		return open

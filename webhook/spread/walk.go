@@ -27,9 +27,14 @@ type walk struct {
 	// position is the place of a numbered pod, and threshold the number of those
 	// that the subsets passed so far take.
 	position, threshold int
-	// passed says why each subset was passed over.
+	// passed says why the first maxTold subsets were passed over, and unsaid counts
+	// the others.
 	passed []string
+	unsaid int
 }
+
+// maxTold is of how many subsets a pod's owner is told why the pod is not there.
+const maxTold = 8
 
 func newWalk(l Ledger, r Request, b *batch) *walk {
 	w := &walk{Ledger: l, request: r, batch: b, ordinal: IsOrdinal(l.Spread, l.Target)}
@@ -46,7 +51,7 @@ func (w *walk) outcome() outcome {
 		}
 	}
 	return outcome{decision: Decision{Spread: w.Spread, Reason: NoSubset, Message: fmt.Sprintf(
-		"no subset of WorkloadSpread %q has room: %s", w.Spread.Name, strings.Join(w.passed, ", "))}}
+		"no subset of WorkloadSpread %q has room: %s", w.Spread.Name, w.why())}}
 }
 
 // visit looks at one subset, and ends the walk there or passes it over.
@@ -60,7 +65,7 @@ func (w *walk) visit(i int) (o outcome, stops bool) {
 	reserve := state == probed || limited && !w.ordinal
 	switch {
 	case state == closed:
-		return w.pass("%s is unschedulable (%s)", subset.Name, SchedulableOf(w.Spread, subset.Name).Message)
+		return w.pass("%s is unschedulable (%s)", subset.Name, schedulableAt(w.Spread, i).Message)
 	case w.ordinal && limited && w.position >= w.threshold+most:
 		w.threshold += most
 		return w.pass("%s ends before number %d", subset.Name, w.threshold)
@@ -72,12 +77,25 @@ func (w *walk) visit(i int) (o outcome, stops bool) {
 		}
 	}
 	reason := reasonFor(i, state, w.ordinal)
-	return outcome{decision: w.chosen(i, reason, strings.Join(w.passed, ", ")), subset: i, reserve: reserve}, true
+	return outcome{decision: w.chosen(i, reason, w.why()), subset: i, reserve: reserve}, true
 }
 
 func (w *walk) pass(format string, args ...any) (outcome, bool) {
-	w.passed = append(w.passed, fmt.Sprintf(format, args...))
+	if len(w.passed) < maxTold {
+		w.passed = append(w.passed, fmt.Sprintf(format, args...))
+	} else {
+		w.unsaid++
+	}
 	return outcome{}, false
+}
+
+// why says why subsets were passed over.
+func (w *walk) why() string {
+	text := strings.Join(w.passed, ", ")
+	if w.unsaid > 0 {
+		text += fmt.Sprintf(", and %d more", w.unsaid)
+	}
+	return text
 }
 
 // fullness says why a subset that needs reservations has no room for the pod;
