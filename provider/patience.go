@@ -1,25 +1,38 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 )
 
-// reconnectPause is how long a request waits before it tries again to connect.
-const reconnectPause = 2 * time.Second
+const (
+	// firstPause and maxPause are how long a request waits before it is sent again:
+	// twice as long each time.
+	firstPause = 500 * time.Millisecond
+	maxPause   = 4 * time.Second
+	// maxDrained is how much of a refusal is read, in bytes, so that its connection
+	// can be used again.
+	maxDrained = 64 << 10
+)
 
 // patientClient returns the HTTP client of a cache. Its requests wait for an API
-// server that cannot be reached; they do not fail. An informer whose requests
-// fail pauses, longer each time and finally for up to a minute, and for that
-// long after an outage we would go on telling what was true before it.
-func patientClient(config *rest.Config) (*http.Client, error) {
+// server that cannot be reached, or that does not let us in; they do not fail. An
+// informer whose requests fail pauses, longer each time and finally for up to a
+// minute, and for that long after an outage we would go on telling what was true
+// before it.
+//
+// What a request waits for is logged once. If that lasts, say because a right was
+// never granted, the cache is not filled and the process not ready.
+func patientClient(config *rest.Config, log logr.Logger) (*http.Client, error) {
 	config = rest.CopyConfig(config)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return patientTransport{next} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return patientTransport{next, log} })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the client of the cache: %w", err)
@@ -27,27 +40,70 @@ func patientClient(config *rest.Config) (*http.Client, error) {
 	return client, nil
 }
 
-type patientTransport struct{ next http.RoundTripper }
+type patientTransport struct {
+	next http.RoundTripper
+	log  logr.Logger
+}
 
-// RoundTrip tries until there is an answer or the request's context ends. Only
-// requests that were never sent are repeated, and a cache's have no body.
+// RoundTrip tries until there is an answer that an informer can do something with,
+// or until the request's context ends. A cache only reads, so that no request does
+// harm when it is sent again.
 func (t patientTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	for {
+	for told, pause := "", firstPause; ; pause = min(2*pause, maxPause) {
 		response, err := t.next.RoundTrip(request)
-		if err == nil || !isDialError(err) {
+		obstacle := obstacleOf(response, err)
+		if obstacle == nil {
+			if told != "" {
+				t.log.Info("The API server answers the cache again", "path", request.URL.Path)
+			}
 			return response, err
 		}
-		timer := time.NewTimer(reconnectPause)
-		select {
-		case <-request.Context().Done():
-			timer.Stop()
-			return nil, err
-		case <-timer.C:
+		if told != obstacle.Error() {
+			told = obstacle.Error()
+			t.log.Info("The cache waits for the API server", "path", request.URL.Path, "cause", told)
+		}
+		discard(response)
+		if err := pass(request.Context(), pause); err != nil {
+			return nil, errors.Join(err, obstacle)
 		}
 	}
 }
 
-func isDialError(err error) bool {
-	var failed *net.OpError
-	return errors.As(err, &failed) && failed.Op == "dial"
+// obstacleOf is why a request has to wait. Of refusals these are about us or about
+// the API server as a whole; all others are about the question, and informers have
+// an answer to each: 410 and 504 say that a version is too old, or too new.
+func obstacleOf(response *http.Response, err error) error {
+	if err != nil {
+		return err
+	}
+	switch response.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
+		return fmt.Errorf("the API server answers %s", response.Status)
+	default:
+		return nil
+	}
+}
+
+// discard reads what little there is to a refusal.
+func discard(response *http.Response) {
+	if response == nil {
+		return
+	}
+	// Whatever goes wrong here costs a connection, and nothing else.
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrained)
+	_ = response.Body.Close()
+}
+
+// pass returns nil when the time has passed, and the context's error if that ends
+// before.
+func pass(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 )
 
@@ -77,7 +78,7 @@ func (d dials) dial(ctx context.Context, network, address string) (net.Conn, err
 // request sends one GET and returns where its outcome will be.
 func request(ctx context.Context, t *testing.T, config *rest.Config) <-chan outcome {
 	t.Helper()
-	client, err := patientClient(config)
+	client, err := patientClient(config, logr.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestPatientTransportCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	tries := 0
-	transport := patientTransport{transportFunc(func(*http.Request) (*http.Response, error) {
+	transport := patientTransport{log: logr.Discard(), next: transportFunc(func(*http.Request) (*http.Response, error) {
 		tries++
 		if tries > 1 {
 			return nil, errors.New("tried again")
@@ -178,9 +179,9 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// TestPatientClientPassesOn: an answer is an answer, and a request that may have
-// been received is not sent again.
-func TestPatientClientPassesOn(t *testing.T) {
+// TestPatientClientInsists: what is about us, or about the server as a whole, is
+// waited for; what is about the question is the informer's to answer.
+func TestPatientClientInsists(t *testing.T) {
 	hangUp := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		connection, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -190,16 +191,25 @@ func TestPatientClientPassesOn(t *testing.T) {
 		_ = connection.Close()
 	})
 	cases := map[string]struct {
-		reason string
-		first  http.Handler
-		want   int
+		reason   string
+		first    http.Handler
+		want     int
+		requests int32
 	}{
-		"unavailable":    {"The informer knows what to do about it.", answer(http.StatusServiceUnavailable), http.StatusServiceUnavailable},
-		"unauthorized":   {"Waiting does not help.", answer(http.StatusUnauthorized), http.StatusUnauthorized},
-		"connection-cut": {"It broke after it was made.", hangUp, 0},
+		"unauthorized":      {"Credentials are replaced.", answer(http.StatusUnauthorized), http.StatusOK, 2},
+		"forbidden":         {"Rights are granted, and read by a server that has just started.", answer(http.StatusForbidden), http.StatusOK, 2},
+		"internal":          {"Its database is away.", answer(http.StatusInternalServerError), http.StatusOK, 2},
+		"bad-gateway":       {"What stands before it finds nobody.", answer(http.StatusBadGateway), http.StatusOK, 2},
+		"unavailable":       {"It is starting, or stopping.", answer(http.StatusServiceUnavailable), http.StatusOK, 2},
+		"connection-cut":    {"To read twice does no harm.", hangUp, http.StatusOK, 2},
+		"too-old":           {"The informer has to list again.", answer(http.StatusGone), http.StatusGone, 1},
+		"too-new":           {"The informer has to ask for less: the version would never come.", answer(http.StatusGatewayTimeout), http.StatusGatewayTimeout, 1},
+		"not-served":        {"That kind is not known.", answer(http.StatusNotFound), http.StatusNotFound, 1},
+		"too-many-requests": {"client-go waits for as long as the server says.", answer(http.StatusTooManyRequests), http.StatusTooManyRequests, 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var requests atomic.Int32
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if requests.Add(1) == 1 {
@@ -207,12 +217,14 @@ func TestPatientClientPassesOn(t *testing.T) {
 				}
 			}))
 			defer server.Close()
-			got := <-request(t.Context(), t, &rest.Config{Host: server.URL})
-			if got.code != tc.want || (got.err == nil) != (tc.want != 0) {
-				t.Errorf("%s\noutcome %+v, want the first one: code %d", tc.reason, got, tc.want)
+			// The transport that all tests share repeats a request whose connection breaks
+			// before it has been used; this one has no connection yet.
+			got := <-request(t.Context(), t, &rest.Config{Host: server.URL, Dial: new(net.Dialer).DialContext})
+			if got.err != nil || got.code != tc.want {
+				t.Errorf("%s\noutcome %+v, want code %d", tc.reason, got, tc.want)
 			}
-			if n := requests.Load(); n != 1 {
-				t.Errorf("%s\n%d requests, want 1", tc.reason, n)
+			if n := requests.Load(); n != tc.requests {
+				t.Errorf("%s\n%d requests, want %d", tc.reason, n, tc.requests)
 			}
 		})
 	}
@@ -222,7 +234,7 @@ func TestPatientClientPassesOn(t *testing.T) {
 // those are not patient.
 func TestPatientClientLeavesConfigAlone(t *testing.T) {
 	config := &rest.Config{Host: "http://127.0.0.1:0"}
-	if _, err := patientClient(config); err != nil {
+	if _, err := patientClient(config, logr.Discard()); err != nil {
 		t.Fatal(err)
 	}
 	if config.WrapTransport != nil {

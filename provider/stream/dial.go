@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/transport/websocket"
 	"k8s.io/streaming/pkg/httpstream"
 	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
+
+	"github.com/spillway-io/spillway/provider/credentials"
 )
 
 // dialTimeout bounds the opening of a connection, TLS and upgrade included.
@@ -27,10 +29,10 @@ const dialTimeout = 30 * time.Second
 func (h *Handler) dialPortForward(ctx context.Context, t target) (httpstream.Connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	address := h.subresource(t, "portforward", &corev1.PodPortForwardOptions{})
-	connection, err := dialWebSocket(ctx, h.config, address)
+	config, address := credentials.Now(h.config, h.subresource(t, "portforward", &corev1.PodPortForwardOptions{}))
+	connection, err := dialWebSocket(ctx, config, address)
 	if err != nil && isNoWebSocket(err) {
-		connection, err = dialSPDY(ctx, h.config, address)
+		connection, err = dialSPDY(ctx, config, address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the connection in the downstream cluster: %w", err)

@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/util/exec"
 	"k8s.io/klog/v2"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"github.com/spillway-io/spillway/provider/credentials"
 )
 
 // exec runs a command in a container of the downstream pod.
@@ -89,12 +91,13 @@ func (h *Handler) executor(address *url.URL) (remotecommand.Executor, error) {
 	fail := func(err error) (remotecommand.Executor, error) {
 		return nil, fmt.Errorf("cannot set up the connection to the downstream cluster: %w", err)
 	}
+	config, address := credentials.Now(h.config, address)
 	// WebSocket connections begin with a GET.
-	socket, err := remotecommand.NewWebSocketExecutor(h.config, http.MethodGet, address.String())
+	socket, err := remotecommand.NewWebSocketExecutor(config, http.MethodGet, address.String())
 	if err != nil {
 		return fail(err)
 	}
-	spdy, err := remotecommand.NewSPDYExecutor(h.config, http.MethodPost, address)
+	spdy, err := remotecommand.NewSPDYExecutor(config, http.MethodPost, address)
 	if err != nil {
 		return fail(err)
 	}
