@@ -1,0 +1,47 @@
+package relist
+
+import (
+	"time"
+
+	toolscache "k8s.io/client-go/tools/cache"
+)
+
+const (
+	// fewMissing is how many objects a list may lack, of those that were known, without
+	// being doubted, unless it lacks all.
+	fewMissing = 10
+	// firstCheck is the pause after a doubtful list. Each further pause is a part of the
+	// time that has passed since, when that is longer.
+	firstCheck = 5 * time.Second
+	checkPart  = 8
+	// doubtsFor is when it has to be believed.
+	doubtsFor = 10 * time.Minute
+)
+
+// doubt is about a list that lacked too much. The zero value is no doubt.
+type doubt struct {
+	since time.Time
+	// lost are the names that the list lacked.
+	lost map[toolscache.ObjectName]string
+}
+
+// suspicious says whether a list looks like a mistake that lacks so many of the objects
+// that were known before: more than ten and more than half of them, or all.
+func suspicious(missing, before int) bool {
+	return missing > 0 && (missing == before || missing > fewMissing && 2*missing > before)
+}
+
+// until is how long to wait before the next list, and false if there is no need of one.
+// known says whether there is an object of that name by now.
+func (d doubt) until(now time.Time, known func(toolscache.ObjectName) bool) (time.Duration, bool) {
+	passed := now.Sub(d.since)
+	if d.since.IsZero() || passed >= doubtsFor {
+		return 0, false
+	}
+	for name := range d.lost {
+		if !known(name) {
+			return max(firstCheck, passed/checkPart), true
+		}
+	}
+	return 0, false // all of them are back
+}

@@ -1,0 +1,179 @@
+package relist
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+)
+
+// WatchWithContext watches, and goes on after a 410 with what has changed since.
+func (r *relister) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+	begins := options.SendInitialEvents != nil && *options.SendInitialEvents
+	if begins {
+		r.begin()
+	}
+	events, err := r.ListerWatcherWithContext.WatchWithContext(ctx, options)
+	if err != nil {
+		return nil, err // a 410 here comes from proxies only; API servers send it as an event
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	w := &relistingWatch{relister: r, options: options, end: cancel, out: make(chan watch.Event), done: make(chan struct{})}
+	go w.run(ctx, events)
+	return w, nil
+}
+
+// relistingWatch is one watch of an informer, and any number of watches of the API
+// server, one after the other.
+type relistingWatch struct {
+	*relister
+	options metav1.ListOptions
+	end     context.CancelFunc
+	out     chan watch.Event
+	done    chan struct{}
+}
+
+// ResultChan is closed when the API server ended the watch.
+func (w *relistingWatch) ResultChan() <-chan watch.Event { return w.out }
+
+// Stop ends the watch and returns when nothing of it runs any more.
+func (w *relistingWatch) Stop() {
+	w.end()
+	<-w.done
+}
+
+func (w *relistingWatch) run(ctx context.Context, events watch.Interface) {
+	defer close(w.done)
+	defer close(w.out)
+	for {
+		why, forgotten := w.passOn(ctx, events)
+		events.Stop()
+		if why == over {
+			return
+		}
+		version, ok := w.catchUp(ctx)
+		if !ok && why == expired {
+			w.send(ctx, forgotten)
+		}
+		if !ok {
+			return
+		}
+		options := w.options
+		options.ResourceVersion, options.ResourceVersionMatch, options.SendInitialEvents = version, "", nil
+		var err error
+		if events, err = w.ListerWatcherWithContext.WatchWithContext(ctx, options); err != nil {
+			return // the informer asks again, from where it is by now
+		}
+	}
+}
+
+// reason is why a watch of the API server is not passed on any further.
+type reason int
+
+const (
+	// over is the end, which informers know what to do about.
+	over reason = iota
+	// expired watches began at a version that the API server has forgotten.
+	expired
+	// doubted is the list that the watch began with.
+	doubted
+)
+
+// passOn passes events on for as long as that makes sense. An event that says that the
+// watch has expired is returned instead.
+func (w *relistingWatch) passOn(ctx context.Context, events watch.Interface) (reason, watch.Event) {
+	check := w.nextCheck()
+	for {
+		select {
+		case <-ctx.Done():
+			return over, watch.Event{}
+		case <-check:
+			return doubted, watch.Event{}
+		case event, more := <-events.ResultChan():
+			if more && event.Type == watch.Error && isForgotten(apierrors.FromObject(event.Object)) {
+				return expired, event
+			}
+			if !more || !w.send(ctx, event) {
+				return over, watch.Event{}
+			}
+			if endsList(event) {
+				w.complete()
+				check = w.nextCheck()
+			}
+		}
+	}
+}
+
+// nextCheck says when to list again; nil is never.
+func (w *relistingWatch) nextCheck() <-chan time.Time {
+	pause, needed := w.doubt.until(time.Now(), w.knows)
+	if !needed {
+		return nil
+	}
+	return time.After(pause)
+}
+
+// endsList says that with this event a list is complete that came as the beginning of a
+// watch.
+func endsList(event watch.Event) bool {
+	if event.Type != watch.Bookmark {
+		return false
+	}
+	object, err := meta.Accessor(event.Object)
+	return err == nil && object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
+}
+
+func isForgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+
+// catchUp lists, tells of all that is different from what the informer knows, and
+// ends with a bookmark for where it is then.
+func (w *relistingWatch) catchUp(ctx context.Context) (version string, ok bool) {
+	list, err := w.ListerWatcherWithContext.ListWithContext(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", false
+	}
+	at, err := meta.ListAccessor(list)
+	if err != nil || at.GetContinue() != "" {
+		return "", false
+	}
+	version = at.GetResourceVersion()
+	there, err := versionsOf(list)
+	if err != nil {
+		return "", false
+	}
+	missing, before := w.missing(there)
+	w.judge(missing, before)
+	for name := range missing {
+		if !w.send(ctx, watch.Event{Type: watch.Deleted, Object: w.lastKnown(name, version)}) {
+			return "", false
+		}
+	}
+	err = meta.EachListItem(list, func(object runtime.Object) error {
+		w.typed(object)
+		event := watch.Event{Type: w.news(object), Object: object}
+		if event.Type != "" && !w.send(ctx, event) {
+			return context.Canceled
+		}
+		return nil
+	})
+	if err != nil {
+		return "", false
+	}
+	return version, w.send(ctx, watch.Event{Type: watch.Bookmark, Object: w.skeleton(toolscache.ObjectName{}, version)})
+}
+
+// send returns false when the watch has ended. What was sent is known.
+func (w *relistingWatch) send(ctx context.Context, event watch.Event) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case w.out <- event:
+		w.learn(event)
+		return true
+	}
+}
