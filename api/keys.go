@@ -44,6 +44,10 @@ const (
 	// namespace has another name downstream. It is no mark: nothing depends on it
 	// but what the pod's own files say.
 	UpstreamNamespaceAnnotation = "spillway.io/upstream-namespace"
+	// UpstreamServerAnnotation on the Lease by which a virtual node claims the
+	// downstream cluster is the upstream API server that its holder is given. Nothing
+	// depends on it; it tells people a cluster from its clone.
+	UpstreamServerAnnotation = "spillway.io/upstream-server"
 	// TokenRefreshAnnotation on a downstream Secret with a pod's tokens is when to
 	// replace them, in RFC 3339.
 	TokenRefreshAnnotation = "spillway.io/refresh-tokens-at"
@@ -82,6 +86,11 @@ const (
 	// by themselves. Its value is how many may be deleted at most: the number that
 	// the Node's event gave. The virtual node removes it when it is done.
 	DeleteOrphansAnnotation = "spillway.io/delete-orphans"
+	// DownstreamAnnotation on a virtual node is the id of its downstream cluster, the
+	// UID of its kube-system namespace. The virtual node writes it, and refuses to
+	// work with another cluster while pods are in this one. Operators remove it when
+	// the cluster is gone for good.
+	DownstreamAnnotation = "spillway.io/downstream"
 )
 
 // What an upstream pod says about its downstream pod.

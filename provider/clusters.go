@@ -19,7 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/spillway-io/spillway/provider/claim"
+	"github.com/spillway-io/spillway/provider/relist"
 	"github.com/spillway-io/spillway/provider/services"
 	"github.com/spillway-io/spillway/provider/translate"
 )
@@ -68,6 +71,7 @@ func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 // upstreamCache holds the virtual node and its pods.
 func upstreamCache(name string) cache.Options {
 	return cache.Options{
+		NewInformer:                  relist.NewInformer,
 		SyncPeriod:                   new(resync),
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: new(true),
@@ -79,18 +83,27 @@ func upstreamCache(name string) cache.Options {
 	}
 }
 
-// newDownstream opens the downstream cluster. Its cache holds our own pods whole
-// and of all others, and of nodes, what the capacity depends on.
-func newDownstream(config *rest.Config, scheme *runtime.Scheme, id translate.Identity) (cluster.Cluster, error) {
-	patient, err := patientClient(config)
+// newDownstream opens the downstream cluster, which every replica of the process
+// keeps in its cache, and writes to only through the gate. The cache holds our own
+// pods whole and of all others, and of nodes, what the capacity depends on. The
+// manager does not wait for it: the Node has to say that the cluster is down, not
+// to vanish.
+func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identity, gate *claim.Gate) (cluster.Cluster, error) {
+	patient, err := patientClient(config, mgr.GetLogger().WithName("downstream-cache"))
 	if err != nil {
 		return nil, err
 	}
+	writing, err := rest.HTTPClientFor(guarded(config, gate))
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up the client of the downstream cluster: %w", err)
+	}
 	downstream, err := cluster.New(config, func(o *cluster.Options) {
-		o.Scheme = scheme
+		o.Scheme = mgr.GetScheme()
+		o.HTTPClient = writing
 		o.MapperProvider = newMapper
 		o.Cache = cache.Options{
 			HTTPClient:                   patient,
+			NewInformer:                  relist.NewInformer,
 			SyncPeriod:                   new(resync),
 			DefaultUnsafeDisableDeepCopy: new(true),
 			ReaderFailOnMissingInformer:  true,
@@ -109,6 +122,9 @@ func newDownstream(config *rest.Config, scheme *runtime.Scheme, id translate.Ide
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the downstream cluster: %w", err)
+	}
+	if err := mgr.Add(onEveryReplica(downstream.Start)); err != nil {
+		return nil, fmt.Errorf("cannot schedule the downstream cluster: %w", err)
 	}
 	return downstream, nil
 }

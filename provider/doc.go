@@ -4,10 +4,13 @@
 //	provider/translate   upstream pod to downstream pod, and status back       pure
 //	provider/capacity    what the downstream cluster can hold                  pure
 //	provider/pods        makes the pods of both clusters equal                 Plan is pure
+//	provider/orphans     downstream pods without an upstream pod               Judge is pure
 //	provider/references  the ConfigMaps, Secrets and tokens that pods refer to Plan, Sweep are pure
 //	provider/storage     the claims of pods, and their volumes                 Plan is pure
 //	provider/services    upstream Services, reflected downstream               Plan is pure
 //	provider/events      downstream events, shown at upstream pods             Mirror is pure
+//	provider/anchor      refuses another downstream cluster than the last
+//	provider/claim       lets one process at a time write downstream           Judge is pure
 //	provider/node        keeps the Node object true
 //	provider/stream      logs, exec, attach, port-forward; the list of pods
 //	provider/stats       what the pods use, for kubectl top and autoscalers

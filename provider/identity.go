@@ -13,7 +13,7 @@ import (
 )
 
 // newLease returns the lock that one replica at a time holds.
-func newLease(config *rest.Config, opts Options) (resourcelock.Interface, error) {
+func newLease(config *rest.Config, opts Options, identity string) (resourcelock.Interface, error) {
 	config = rest.CopyConfig(config)
 	// Below the 10 s in which a leader must have renewed its lease, so that one
 	// hanging request does not cost it.
@@ -23,14 +23,15 @@ func newLease(config *rest.Config, opts Options) (resourcelock.Interface, error)
 		return nil, fmt.Errorf("cannot set up the leader election: %w", err)
 	}
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, opts.LeaderElectNamespace, "spillway-node-"+opts.Name,
-		clients.CoreV1(), clients.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity(opts.HealthAddress)})
+		clients.CoreV1(), clients.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the leader election: %w", err)
 	}
 	return lock, nil
 }
 
-// identity names this process among all candidates for the lease. It is the same
+// identity names this process among all candidates for the lease upstream and the
+// claim downstream. It is the same
 // after a restart in the same place, so that a process that was killed goes on
 // at once instead of waiting for its own lease to run out; and two processes
 // that live at the same time never share it, because it names a listening

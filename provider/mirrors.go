@@ -34,11 +34,15 @@ func (v *virtualNode) addServices() error {
 	reconciler := &services.Reconciler{
 		Identity:   v.rules.Identity,
 		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader()},
-		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.below.GetAPIReader()},
+		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.live()},
 		Events:     v.up.GetEventRecorder(recorder),
 
 		MakeNamespace: v.makeNamespace,
 		ByDefault:     v.opts.ReflectServices,
 	}
-	return reconciler.SetUp(v.up, v.below.GetCache())
+	if err := reconciler.SetUp(v.up, v.below.GetCache()); err != nil {
+		return err
+	}
+	v.onRecovery = append(v.onRecovery, reconciler.Recovered)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/validate/content"
@@ -17,9 +18,18 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/orphans"
 	"github.com/spillway-io/spillway/provider/references"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
+)
+
+// minProbeInterval and maxProbeInterval bound how often the downstream API server
+// is asked: more often is a load, and its timeout too short for any answer; more
+// seldom, and Kubernetes' own clocks for lost nodes have run out before.
+const (
+	minProbeInterval = 100 * time.Millisecond
+	maxProbeInterval = time.Minute
 )
 
 // Options configure Run. Fields without a default must be set.
@@ -44,11 +54,21 @@ type Options struct {
 	// Rules are how pods are translated. Their Identity holds the Namespaces only,
 	// the rest of it comes from the fields above.
 	Rules translate.Rules
+	// ProbeInterval is how often the downstream API server is asked whether it is
+	// ready, from 100 ms to 1 minute. The third failure in a row makes the Node
+	// NotReady.
+	ProbeInterval time.Duration
 	// Policy is what of the downstream cluster is offered.
 	Policy capacity.Policy
 	// CollectGarbage says what becomes of copies of ConfigMaps and Secrets that no
 	// pod uses any more; empty is references.Collect.
 	CollectGarbage references.Mode
+	// DeleteOrphans says what becomes of downstream pods without an upstream pod; empty
+	// is orphans.Delete.
+	DeleteOrphans orphans.Mode
+	// StrandedAfter is how long the end of a pod that was deleted downstream may be
+	// overdue before its upstream pod is deleted, to be replaced; 0 is for ever.
+	StrandedAfter time.Duration
 	// MirrorEvents shows events about downstream pods upstream.
 	MirrorEvents bool
 	// ReflectServices has the Services of namespaces that opted in exist downstream
@@ -70,6 +90,9 @@ type Options struct {
 	LeaderElect bool
 	// LeaderElectNamespace is the upstream namespace of that Lease.
 	LeaderElectNamespace string
+	// ClaimNamespace is the downstream namespace of the Lease by which one process at
+	// a time claims to write there for this virtual node; it is created if missing.
+	ClaimNamespace string
 	// HealthAddress serves /healthz and /readyz over HTTP; "0" turns it off.
 	HealthAddress string
 	// MetricsAddress serves /metrics over HTTP; "0" turns it off.
@@ -98,8 +121,14 @@ func (o Options) Validate() error {
 	check((o.TLSCertFile == "") == (o.TLSKeyFile == ""), "--tls-cert-file, --tls-private-key-file: one is of no use without the other")
 	errs = append(errs, validateRules(o.Rules)...)
 	check(o.CollectGarbage.Valid(), "--collect-garbage %q: collect, preview or off", o.CollectGarbage)
+	check(o.ProbeInterval >= minProbeInterval && o.ProbeInterval <= maxProbeInterval,
+		"--probe-interval %s: from %s to %s", o.ProbeInterval, minProbeInterval, maxProbeInterval)
+	check(o.DeleteOrphans.Valid(), "--delete-orphans %q: delete, preview or off", o.DeleteOrphans)
+	check(o.StrandedAfter >= 0, "--stranded-after %s: 0 or more", o.StrandedAfter)
 	check(o.Workers >= 1, "--pod-workers %d: at least 1 is needed", o.Workers)
 	check(!o.LeaderElect || o.LeaderElectNamespace != "", "--leader-elect-namespace: needed with --leader-elect")
+	problems := validation.IsDNS1123Label(o.ClaimNamespace)
+	check(len(problems) == 0, "--claim-namespace %q: %s", o.ClaimNamespace, strings.Join(problems, "; "))
 	check(o.Metrics != nil, "metrics: no registry")
 	return errors.Join(errs...)
 }

@@ -3,11 +3,13 @@ package provider_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 
 	"github.com/spillway-io/spillway/provider"
+	"github.com/spillway-io/spillway/provider/node"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -115,14 +117,18 @@ func TestOptionsValidate(t *testing.T) {
 		"no-workers":       {func(o *provider.Options) { o.Workers = 0 }, []string{"--pod-workers 0: "}},
 		"negative-workers": {func(o *provider.Options) { o.Workers = -1 }, []string{"--pod-workers -1: "}},
 		"lease-nowhere":    {func(o *provider.Options) { o.LeaderElectNamespace = "" }, []string{"--leader-elect-namespace: "}},
+		"claim-nowhere":    {func(o *provider.Options) { o.ClaimNamespace = "a.b" }, []string{"--claim-namespace "}},
 		"no-lease":         {func(o *provider.Options) { o.LeaderElect, o.LeaderElectNamespace = false, "" }, nil},
 		"no-metrics":       {func(o *provider.Options) { o.Metrics = nil }, []string{"metrics: "}},
 
+		"probe-often":      {func(o *provider.Options) { o.ProbeInterval = 100 * time.Millisecond }, nil},
+		"probe-too-often":  {func(o *provider.Options) { o.ProbeInterval = time.Millisecond }, []string{"--probe-interval 1ms: from 100ms to 1m0s"}},
+		"probe-too-seldom": {func(o *provider.Options) { o.ProbeInterval = time.Hour }, []string{"--probe-interval 1h0m0s: from"}},
 		"everything-at-once": {
 			func(o *provider.Options) { *o = provider.Options{LeaderElect: true} },
 			[]string{
-				"--kubeconfig: ", "--downstream-kubeconfig: ", "--name: ", "--routing-keys: ", `--internal-ip "": `, `--kubelet-address "": `, "--pod-workers 0: ",
-				"--leader-elect-namespace: ", "metrics: ",
+				"--kubeconfig: ", "--downstream-kubeconfig: ", "--name: ", "--routing-keys: ", `--internal-ip "": `, `--kubelet-address "": `, "--probe-interval 0s: ", "--pod-workers 0: ",
+				"--leader-elect-namespace: ", "--claim-namespace ", "metrics: ",
 			},
 		},
 	}
@@ -130,7 +136,7 @@ func TestOptionsValidate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			options := provider.Options{
 				Upstream: &rest.Config{}, Downstream: &rest.Config{}, Name: "east", RoutingKeys: stash.RoutingKeys{"type", "clusterID"},
-				InternalIP: "192.0.2.7", KubeletAddress: ":10250", Workers: 1, LeaderElect: true, LeaderElectNamespace: "spillway-system", Metrics: prometheus.NewRegistry(),
+				InternalIP: "192.0.2.7", KubeletAddress: ":10250", ProbeInterval: node.DefaultProbeInterval, Workers: 1, LeaderElect: true, LeaderElectNamespace: "spillway-system", ClaimNamespace: "spillway-system", Metrics: prometheus.NewRegistry(),
 			}
 			tc.change(&options)
 			var got []string

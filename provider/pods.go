@@ -10,6 +10,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/orphans"
 	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/references"
 	"github.com/spillway-io/spillway/provider/storage"
@@ -26,9 +27,9 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 		return fmt.Errorf("cannot register the metrics: %w", err)
 	}
 	reconciler := &pods.Reconciler{
-		Node:       pods.Node{Rules: v.rules, InternalIP: v.opts.InternalIP},
+		Node:       pods.Node{Rules: v.rules, InternalIP: v.opts.InternalIP, StrandedAfter: v.opts.StrandedAfter},
 		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader()},
-		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.below.GetAPIReader()},
+		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.live()},
 		TooLarge:   tooLarge(ctx, v.below.GetCache(), v.opts.Policy),
 		Events:     v.up.GetEventRecorder(recorder),
 		Metrics:    metrics,
@@ -48,6 +49,14 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 		return err
 	}
 	v.makeNamespace = reconciler.MakeNamespace
+	sweeper, err := orphans.SetUp(ctx, v.up, v.below, orphans.Options{
+		Identity: v.rules.Identity, Mode: v.opts.DeleteOrphans, Events: reconciler.Events, Metrics: v.opts.Metrics, Clock: clock.RealClock{},
+	})
+	if err != nil {
+		return err
+	}
+	reconciler.Orphan = sweeper.Kick
+	v.onRecovery = append(v.onRecovery, sweeper.Kick, recovery.Signal, copies.Recovered, claims.Recovered)
 	reconciler.Preparers = []pods.Preparer{copies, claims}
 	return reconciler.SetUp(v.up, v.below.GetCache(), recovery, v.opts.Workers, copies.Woken(), claims.Woken())
 }

@@ -20,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/spillway-io/spillway/provider/anchor"
+	"github.com/spillway-io/spillway/provider/claim"
 	"github.com/spillway-io/spillway/provider/node"
 	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/translate"
@@ -35,8 +37,10 @@ const (
 )
 
 // Run runs the virtual node until ctx ends, and returns nil then. It ends with
-// an error when the upstream cluster cannot be reached at first or when the
-// lease is lost; a downstream cluster that does not answer is waited for.
+// an error when the upstream cluster cannot be reached at first, when the lease is
+// lost, a *claim.RefusedError when another process writes downstream in this
+// virtual node's name, or an *anchor.RefusedError when its pods are in another
+// downstream cluster; one that does not answer is waited for.
 func Run(ctx context.Context, opts Options) error {
 	if err := opts.Validate(); err != nil {
 		return fmt.Errorf("cannot run the virtual node: %w", err)
@@ -51,7 +55,7 @@ func Run(ctx context.Context, opts Options) error {
 	recovery := pods.NewRecovery(v.up.GetClient())
 	for _, add := range []func() error{
 		func() error { return v.addPods(ctx, recovery) },
-		func() error { return v.addNode(ctx, recovery) },
+		func() error { return v.addNode(ctx) },
 		v.addKubelet,
 		v.addEvents,
 		v.addServices,
@@ -62,7 +66,7 @@ func Run(ctx context.Context, opts Options) error {
 		}
 	}
 	log.Info("Starting", "upstreamID", v.rules.UpstreamID, "version", opts.Version)
-	return v.up.Start(ctx)
+	return v.start(ctx)
 }
 
 // virtualNode is what the parts of a virtual node share.
@@ -72,6 +76,14 @@ type virtualNode struct {
 	rules translate.Rules
 	// upstream and downstream are the two clusters' API servers.
 	upstream, downstream kubernetes.Interface
+	// identity names this process among all that are alive.
+	identity string
+	// anchor knows which downstream cluster is the right one. stop ends all parts; it
+	// is there when they run.
+	anchor *anchor.Keeper
+	stop   func()
+	// gate lets nothing be written downstream before this process may.
+	gate *claim.Gate
 	// up runs all parts, with the upstream cluster's cache; below has the
 	// downstream cluster's.
 	up    manager.Manager
@@ -79,16 +91,27 @@ type virtualNode struct {
 	// makeNamespace has the downstream namespace for an upstream one exist; it is
 	// there after addPods.
 	makeNamespace func(ctx context.Context, upstream string) error
+	// onRecovery is what to do when the downstream API server answers again; nothing
+	// in it blocks.
+	onRecovery []func()
+}
+
+// recovered has every part try again at once what failed while the downstream API
+// server did not answer.
+func (v *virtualNode) recovered() {
+	for _, again := range v.onRecovery {
+		again()
+	}
 }
 
 // open connects to both clusters, of which only the upstream one must answer.
 func open(ctx context.Context, opts Options) (*virtualNode, error) {
-	v := &virtualNode{opts: opts, rules: opts.Rules}
+	v := &virtualNode{opts: opts, rules: opts.Rules, identity: identity(opts.HealthAddress), gate: claim.NewGate()}
 	var err error
 	if v.upstream, err = kubernetes.NewForConfig(opts.Upstream); err != nil {
 		return nil, fmt.Errorf("cannot open the upstream cluster: %w", err)
 	}
-	if v.downstream, err = kubernetes.NewForConfig(opts.Downstream); err != nil {
+	if v.downstream, err = kubernetes.NewForConfig(guarded(opts.Downstream, v.gate)); err != nil {
 		return nil, fmt.Errorf("cannot open the downstream cluster: %w", err)
 	}
 	port, err := kubeletPort(opts.KubeletAddress)
@@ -103,17 +126,26 @@ func open(ctx context.Context, opts Options) (*virtualNode, error) {
 	if v.rules.UpstreamID, err = readUpstreamID(ctx, v.upstream); err != nil {
 		return nil, err
 	}
-	v.up, v.below, err = newManager(ctx, opts, v.rules.Identity)
+	if v.up, err = newManager(ctx, opts, v.identity); err != nil {
+		return nil, err
+	}
+	v.anchor = anchor.NewKeeper(anchor.Sources{
+		Upstream: v.upstream, Downstream: v.downstream, Node: opts.Name, Server: opts.Downstream.Host,
+		Elected: v.up.Elected(), Refuse: func() { v.stop() },
+	})
+	v.below, err = newDownstream(opts.Downstream, v.up, v.rules.Identity, v.gate)
 	return v, err
 }
 
 // addNode has the leader keep the Node true.
-func (v *virtualNode) addNode(ctx context.Context, recovery *pods.Recovery) error {
+func (v *virtualNode) addNode(ctx context.Context) error {
 	runner, err := node.NewRunner(ctx, v.spec, node.Sources{
 		Upstream: v.upstream, Downstream: v.downstream, DownstreamCache: v.below.GetCache(),
-		Ours:      func(pod *corev1.Pod) bool { return v.rules.Owns(pod) },
-		Policy:    v.opts.Policy,
-		Recovered: recovery.Signal,
+		Identify: v.anchor.Identify, Writable: v.gate.Trouble,
+		Ours:          func(pod *corev1.Pod) bool { return v.rules.Owns(pod) },
+		Policy:        v.opts.Policy,
+		ProbeInterval: v.opts.ProbeInterval,
+		Recovered:     v.recovered,
 	})
 	if err != nil {
 		return err
@@ -143,19 +175,16 @@ func readUpstreamID(ctx context.Context, upstream kubernetes.Interface) (string,
 	return id, nil
 }
 
-// newManager returns the manager of the upstream cluster and the downstream
-// cluster, which every replica of the process keeps in its cache. The manager
-// does not wait for the downstream cache: the Node has to say that the cluster
-// is down, not to vanish.
-func newManager(ctx context.Context, opts Options, id translate.Identity) (manager.Manager, cluster.Cluster, error) {
+// newManager returns the manager of the upstream cluster.
+func newManager(ctx context.Context, opts Options, identity string) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var lease resourcelock.Interface
 	if opts.LeaderElect {
-		if lease, err = newLease(opts.Upstream, opts); err != nil {
-			return nil, nil, err
+		if lease, err = newLease(opts.Upstream, opts, identity); err != nil {
+			return nil, err
 		}
 	}
 	mgr, err := manager.New(opts.Upstream, manager.Options{
@@ -171,16 +200,9 @@ func newManager(ctx context.Context, opts Options, id translate.Identity) (manag
 		LeaderElectionReleaseOnCancel:       true,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the upstream cluster: %w", err)
+		return nil, fmt.Errorf("cannot open the upstream cluster: %w", err)
 	}
-	downstream, err := newDownstream(opts.Downstream, scheme, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := mgr.Add(onEveryReplica(downstream.Start)); err != nil {
-		return nil, nil, fmt.Errorf("cannot schedule the downstream cluster: %w", err)
-	}
-	return mgr, downstream, nil
+	return mgr, nil
 }
 
 // onEveryReplica runs on the leader and on those that wait to become it.

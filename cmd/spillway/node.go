@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/provider"
+	"github.com/spillway-io/spillway/provider/node"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -41,17 +43,23 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := setUpLogging(f.verbosity)
-			opts, err := f.complete()
+			clusters, err := newClusters(ctrlmetrics.Registry)
 			if err != nil {
 				return err
 			}
-			return provider.Run(ctrllog.IntoContext(cmd.Context(), log), opts)
+			opts, err := f.complete(clusters)
+			if err != nil {
+				return err
+			}
+			return clusters.keepCurrent(ctrllog.IntoContext(cmd.Context(), log), func(ctx context.Context) error {
+				return provider.Run(ctx, opts)
+			})
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Name, "name", "", "name of the virtual node, at most 63 characters (required)")
-	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster; empty: the cluster this runs in")
-	flags.StringVar(&f.downstreamKubeconfig, "downstream-kubeconfig", "", "kubeconfig of the downstream cluster (required)")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster, read again when it changes; empty: the cluster this runs in")
+	flags.StringVar(&f.downstreamKubeconfig, "downstream-kubeconfig", "", "kubeconfig of the downstream cluster, read again when it changes (required)")
 	flags.IntVarP(&f.verbosity, "verbosity", "v", 0, "log more: 1 tells of every action on a pod")
 	flags.StringToStringVar(&f.options.Labels, "node-labels", nil, "further labels of the node, as k=v,...")
 	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream; as given to the webhook")
@@ -60,9 +68,11 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 	flags.StringVar(&f.options.TLSCertFile, "tls-cert-file", "", "certificate of the kubelet API, read again when it changes; empty: one is made at start that nobody has signed")
 	flags.StringVar(&f.options.TLSKeyFile, "tls-private-key-file", "", "key of that certificate")
 	flags.StringVar(&f.options.ClientCAFile, "client-ca-file", "", "CA of those who may reach the kubelet API by client certificate, read again when it changes; empty: tokens only")
+	flags.DurationVar(&f.options.ProbeInterval, "probe-interval", node.DefaultProbeInterval, "how often the downstream API server is asked whether it is ready; the third failure in a row makes the node NotReady")
 	flags.IntVar(&f.options.Workers, "pod-workers", 20, "how many pods are worked on at a time")
 	flags.BoolVar(&f.options.LeaderElect, "leader-elect", true, "have all replicas but one wait")
 	flags.StringVar(&f.options.LeaderElectNamespace, "leader-elect-namespace", "spillway-system", "upstream namespace of the lease of the leader")
+	flags.StringVar(&f.options.ClaimNamespace, "claim-namespace", "spillway-system", "downstream namespace of the lease by which one process at a time writes there for this node; created if missing")
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
 	flags.BoolVar(&f.options.MirrorEvents, "mirror-events", true, "show events about downstream pods, such as the downstream scheduler's and kubelet's, at the upstream pods")
@@ -73,7 +83,7 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 	return cmd
 }
 
-func (f nodeFlags) complete() (provider.Options, error) {
+func (f nodeFlags) complete(clusters *clusters) (provider.Options, error) {
 	opts := f.options
 	opts.RoutingKeys = f.routingKeys
 	opts.Version = buildVersion()
@@ -90,13 +100,13 @@ func (f nodeFlags) complete() (provider.Options, error) {
 	if err := f.completePolicy(&opts.Policy); err != nil {
 		return opts, err
 	}
-	if opts.Upstream, err = loadConfig(f.kubeconfig); err != nil {
+	if opts.Upstream, err = clusters.open("upstream", f.kubeconfig); err != nil {
 		return opts, fmt.Errorf("--kubeconfig: %w", err)
 	}
 	if f.downstreamKubeconfig == "" {
 		return opts, errors.New("--downstream-kubeconfig: none given")
 	}
-	if opts.Downstream, err = loadConfig(f.downstreamKubeconfig); err != nil {
+	if opts.Downstream, err = clusters.open("downstream", f.downstreamKubeconfig); err != nil {
 		return opts, fmt.Errorf("--downstream-kubeconfig: %w", err)
 	}
 	return opts, nil

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/orphans"
+	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/references"
 	"github.com/spillway-io/spillway/provider/translate"
 )
@@ -23,6 +25,10 @@ func (f *nodeFlags) translation(flags *pflag.FlagSet) {
 		"which Kubernetes API pods may have: upstream, downstream, none; the first is the default, the others are for pods that ask with the annotation "+api.APIAccessAnnotation)
 	flags.StringVar((*string)(&f.options.CollectGarbage), "collect-garbage", string(references.Collect),
 		"what becomes of copies of ConfigMaps and Secrets that no pod uses any more: collect deletes them, preview logs them, off leaves them alone")
+	flags.StringVar((*string)(&f.options.DeleteOrphans), "delete-orphans", string(orphans.Delete),
+		"what becomes of downstream pods that have no upstream pod any more: delete deletes them, but not most of them at once, preview tells of them on the node, off leaves them alone")
+	flags.DurationVar(&f.options.StrandedAfter, "stranded-after", pods.DefaultStrandedAfter,
+		"how long the end of a pod that was deleted downstream may be overdue, as when its downstream node is dead, before its upstream pod is deleted, to be replaced; 0: for ever")
 	flags.StringVar(&f.apiServer, "pod-api-server", "", "host:port of the upstream API server as pods downstream reach it; needed for upstream access")
 }
 

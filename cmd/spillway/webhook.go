@@ -1,14 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/spillway-io/spillway/webhook"
@@ -42,16 +42,22 @@ as its caches are filled. With --register it writes its own
 MutatingWebhookConfiguration.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			setUpLogging(f.verbosity)
-			opts, err := f.complete()
+			log := setUpLogging(f.verbosity)
+			clusters, err := newClusters(ctrlmetrics.Registry)
 			if err != nil {
 				return err
 			}
-			return webhook.Run(cmd.Context(), opts)
+			opts, err := f.complete(clusters)
+			if err != nil {
+				return err
+			}
+			return clusters.keepCurrent(ctrllog.IntoContext(cmd.Context(), log), func(ctx context.Context) error {
+				return webhook.Run(ctx, opts)
+			})
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster; empty: the cluster this runs in")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster, read again when it changes; empty: the cluster this runs in")
 	flags.IntVarP(&f.verbosity, "verbosity", "v", 0, "log more: 1 tells of every admission")
 	flags.StringVar(&f.options.BindAddress, "bind-address", "", "address to serve on; empty: every address")
 	flags.IntVar(&f.options.Port, "port", 9443, "port to serve on")
@@ -73,9 +79,9 @@ MutatingWebhookConfiguration.`,
 	return cmd
 }
 
-func (f webhookFlags) complete() (webhook.Options, error) {
+func (f webhookFlags) complete(clusters *clusters) (webhook.Options, error) {
 	opts := f.options
-	upstream, err := loadConfig(f.kubeconfig)
+	upstream, err := clusters.open("upstream", f.kubeconfig)
 	if err != nil {
 		return opts, fmt.Errorf("--kubeconfig: %w", err)
 	}
@@ -96,18 +102,4 @@ func (f webhookFlags) complete() (webhook.Options, error) {
 	}
 	opts.Register = &registration
 	return opts, nil
-}
-
-// loadConfig reads a kubeconfig; an empty path means the cluster that this
-// process runs in.
-func loadConfig(path string) (*rest.Config, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot load the cluster configuration: %w", err)
-	}
-	// API servers protect themselves (API Priority and Fairness); a second brake
-	// here would only slow down bursts.
-	config.QPS = -1
-	config.UserAgent = "spillway/" + buildVersion()
-	return config, nil
 }

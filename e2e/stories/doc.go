@@ -7,6 +7,9 @@
 //	    └────── virtual node south ─▶ remote          whose API server goes away
 //	    └────── virtual node center ▶ site            whose nodes come and go
 //	downstream ─ virtual node loop ─▶ downstream      a second upstream cluster
+//	second ── virtual nodes red, blue ▶ downstream    and so has upstream, of the same names
+//
+//	lossy ─ virtual nodes cut, dead, refuge ─▶ beyond   with clocks that run fast
 //
 //	replicated ◀── balancer ◀── one, two and three webhooks, of which one is killed
 //

@@ -136,7 +136,11 @@ func (c copies) change(virtualNode string) {
 func (c copies) areRight(back time.Time) {
 	c.Helper()
 	c.copied("two", "hidden-1")
-	c.Logf("the copies are right %.1f s after the API server's return", time.Since(back).Seconds())
+	late := time.Since(back)
+	c.Logf("the copies are right %.1f s after the API server's return", late.Seconds())
+	if late > returned {
+		c.Errorf("that is later than %s", returned)
+	}
 	copied, err := c.downstream.Client().CoreV1().ConfigMaps(c.namespace).Get(c.ctx, "settings", metav1.GetOptions{})
 	c.must("get the copied ConfigMap", err)
 	if copied.UID != c.uid {

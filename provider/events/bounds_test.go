@@ -16,8 +16,8 @@ import (
 func TestInboxIsBounded(t *testing.T) {
 	b := newInbox()
 	defer b.queue.ShutDown()
-	event := func(i int, count int32) *corev1.Event {
-		return &corev1.Event{ObjectMeta: metav1.ObjectMeta{UID: types.UID(fmt.Sprint(i))}, Count: count}
+	event := func(i int, count int32) news {
+		return news{Event: &corev1.Event{ObjectMeta: metav1.ObjectMeta{UID: types.UID(fmt.Sprint(i))}, Count: count}}
 	}
 	taken := 0
 	for i := range 10 * maxHeld {
@@ -31,16 +31,17 @@ func TestInboxIsBounded(t *testing.T) {
 	if !b.put(event(0, 2)) {
 		t.Error("the next version of an event that waits was not taken")
 	}
-	first := b.latest("0")
+	first, _ := b.latest("0")
 	if first.Count != 2 {
 		t.Errorf("the latest version has count %d, want 2", first.Count)
 	}
 	b.put(event(0, 3))
 	b.done(first)
-	if left := b.latest("0"); left == nil || left.Count != 3 {
+	left, held := b.latest("0")
+	if !held || left.Count != 3 {
 		t.Errorf("after an earlier version was written, %v is left, want count 3", left)
 	}
-	b.done(b.latest("0"))
+	b.done(left)
 	if !b.put(event(maxHeld+1, 1)) {
 		t.Error("there is no room after an event was written")
 	}
@@ -74,5 +75,27 @@ func TestBudget(t *testing.T) {
 	}
 	if b.pods.Len() > rememberedPods {
 		t.Errorf("%d pods are remembered, want at most %d", b.pods.Len(), rememberedPods)
+	}
+}
+
+// TestRoutineEventsLeaveRoom: while many pods start, what went wrong is still told,
+// and at once.
+func TestRoutineEventsLeaveRoom(t *testing.T) {
+	b := newInbox()
+	defer b.queue.ShutDown()
+	event := func(i int, kind, reason string) news {
+		return news{Event: &corev1.Event{ObjectMeta: metav1.ObjectMeta{UID: types.UID(fmt.Sprint(i))}, Type: kind, Reason: reason}}
+	}
+	taken := 0
+	for i := range maxHeld {
+		if b.put(event(i, corev1.EventTypeNormal, "Pulled")) {
+			taken++
+		}
+	}
+	if taken != maxRoutine || b.queue.Len() != 0 {
+		t.Errorf("%d routine events were taken, %d to be written at once, want %d and 0", taken, b.queue.Len(), maxRoutine)
+	}
+	if !b.put(event(maxHeld, corev1.EventTypeWarning, "Failed")) || b.queue.Len() != 1 {
+		t.Errorf("a warning was not taken, or is not to be written at once")
 	}
 }

@@ -5,12 +5,17 @@
 //
 //	watch   events about pods, one stream for the whole cluster    (sink.go)
 //	hold    the latest version of each, at most maxHeld of them    (inbox.go)
+//	drop    what every start of a pod has, if it went well         (routine.go, pure)
 //	Mirror  event and both pods to the upstream event              (mirror.go, pure)
 //	write   create once, patch when it was seen again              (write.go)
 //
 // The name upstream follows from the downstream event's UID. So a process that
 // starts again, or another replica that takes over, finds what it wrote before
 // and makes no second one, and nothing has to be remembered here.
+//
+// Scheduled, Pulling, Pulled, Created, Started: that is a handful of writes for each
+// pod, which say what its status says better. They are shown, with the times at
+// which they happened, only about pods that are not Ready some seconds later.
 //
 // Events are not worth an outage. One that is older than maxAge is history and is
 // not told again; a pod that talks too much is cut off for a while (budget.go);

@@ -21,6 +21,8 @@ const (
 	// leftOutRefused: the upstream API server does not take it, or did not answer
 	// for long.
 	leftOutRefused = "refused"
+	// leftOutRoutine: the pod has started, and its status says as much.
+	leftOutRoutine = "routine"
 )
 
 // NewMetrics registers the metrics.
@@ -30,7 +32,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "spillway_node_events_written_total", Help: "Requests that showed a downstream event upstream, by verb: create or patch.",
 		}, []string{"verb"}),
 		leftOut: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "spillway_node_events_left_out_total", Help: "Downstream events about our pods that were not shown upstream, by cause: no-room, pod-rate or refused.",
+			Name: "spillway_node_events_left_out_total", Help: "Downstream events about our pods that were not shown upstream, by cause: no-room, pod-rate, refused, or routine: it says what the status of the pod does.",
 		}, []string{"cause"}),
 	}
 	return m, errors.Join(registry.Register(m.written), registry.Register(m.leftOut))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -74,6 +75,13 @@ func again(upstream *corev1.Event) ([]byte, error) {
 		return nil, fmt.Errorf("cannot write the patch of an event: %w", err)
 	}
 	return patch, nil
+}
+
+// told says whether the upstream event, as it is there, has all that again would
+// patch.
+func told(upstream, there *corev1.Event) bool {
+	return there.Message == upstream.Message && there.Count == upstream.Count &&
+		there.LastTimestamp.Equal(&upstream.LastTimestamp) && apiequality.Semantic.DeepEqual(there.Series, upstream.Series)
 }
 
 // repeated says whether the event was seen more than once, so that it has most

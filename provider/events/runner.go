@@ -95,25 +95,27 @@ func (r *Runner) Start(ctx context.Context) error {
 	about := fields.OneTermEqualSelector("involvedObject.kind", "Pod")
 	toolscache.NewReflectorWithOptions(
 		toolscache.NewListWatchFromClient(r.Downstream.CoreV1().RESTClient(), "events", corev1.NamespaceAll, about),
-		&corev1.Event{}, sink{func(event *corev1.Event) { r.offer(ctx, event) }}, toolscache.ReflectorOptions{Logger: &log, Name: "downstream-events"},
+		&corev1.Event{}, sink{func(event news) { r.offer(ctx, event) }}, toolscache.ReflectorOptions{Logger: &log, Name: "downstream-events"},
 	).RunWithContext(ctx)
 	r.inbox.queue.ShutDown()
 	running.Wait()
 	return nil
 }
 
-// offer takes an event in, unless it is history or about a pod of others. A pod
-// that is not known may be too new to be.
-func (r *Runner) offer(ctx context.Context, event *corev1.Event) {
-	if r.Clock.Since(lastSeen(event)) > maxAge {
+// offer takes an event in, unless it is history, needless, or about a pod of
+// others. A pod that is not known may be too new to be.
+func (r *Runner) offer(ctx context.Context, event news) {
+	if r.Clock.Since(lastSeen(event.Event)) > maxAge {
 		return
 	}
 	downstream := &corev1.Pod{}
-	err := r.DownstreamPods.Get(ctx, keyOf(event), downstream)
-	if err == nil && downstream.UID == event.InvolvedObject.UID && !r.Identity.Owns(downstream) {
-		return
-	}
-	if !r.inbox.put(event) {
+	err := r.DownstreamPods.Get(ctx, keyOf(event.Event), downstream)
+	known := err == nil && downstream.UID == event.InvolvedObject.UID
+	switch {
+	case known && !r.Identity.Owns(downstream):
+	case known && routine(event.Event) && underWay(downstream):
+		r.Metrics.leftOut.WithLabelValues(leftOutRoutine).Inc()
+	case !r.inbox.put(event):
 		r.Metrics.leftOut.WithLabelValues(leftOutRoom).Inc()
 	}
 }
@@ -131,11 +133,11 @@ func (r *Runner) write(ctx context.Context) {
 }
 
 func (r *Runner) process(ctx context.Context, uid types.UID) {
-	event := r.inbox.latest(uid)
-	if event == nil {
+	event, held := r.inbox.latest(uid)
+	if !held {
 		return
 	}
-	mirrored, known, err := r.mirror(ctx, event)
+	mirrored, known, err := r.mirror(ctx, event.Event)
 	switch {
 	case err != nil, !known:
 		if r.inbox.retry(uid, maxLookups) {
@@ -149,8 +151,9 @@ func (r *Runner) process(ctx context.Context, uid types.UID) {
 	r.inbox.done(event)
 }
 
-// mirror looks for the pods in the caches. known is false when the downstream
-// pod that the event is about is not there, perhaps not yet.
+// mirror looks for the pods in the caches; mirrored is nil when there is nothing
+// to show. known is false when the downstream pod that the event is about is not
+// there, perhaps not yet.
 func (r *Runner) mirror(ctx context.Context, event *corev1.Event) (mirrored *corev1.Event, known bool, err error) {
 	downstream, upstream := &corev1.Pod{}, &corev1.Pod{}
 	key := keyOf(event)
@@ -162,6 +165,10 @@ func (r *Runner) mirror(ctx context.Context, event *corev1.Event) (mirrored *cor
 	}
 	namespace, ours := r.Identity.Namespaces.Upstream(key.Namespace)
 	if !ours {
+		return nil, true, nil
+	}
+	if routine(event) && underWay(downstream) {
+		r.Metrics.leftOut.WithLabelValues(leftOutRoutine).Inc()
 		return nil, true, nil
 	}
 	if err := r.UpstreamPods.Get(ctx, client.ObjectKey{Namespace: namespace, Name: key.Name}, upstream); err != nil {

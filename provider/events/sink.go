@@ -9,14 +9,14 @@ import (
 
 // sink is where a reflector puts the events it watches. It is a store that
 // keeps nothing: every version is offered once, also those of a list.
-type sink struct{ offer func(*corev1.Event) }
+type sink struct{ offer func(news) }
 
 var _ cache.TransformingStore = sink{}
 
 // Add offers a new event.
 func (s sink) Add(object any) error {
 	if event, ok := object.(*corev1.Event); ok {
-		s.offer(event)
+		s.offer(news{Event: event})
 	}
 	return nil
 }
@@ -30,8 +30,8 @@ func (sink) Delete(any) error { return nil }
 // Replace offers what a list has, at the start and after the watch was lost.
 func (s sink) Replace(objects []any, _ string) error {
 	for _, object := range objects {
-		if err := s.Add(object); err != nil {
-			return err
+		if event, ok := object.(*corev1.Event); ok {
+			s.offer(news{Event: event, listed: true})
 		}
 	}
 	return nil

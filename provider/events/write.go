@@ -17,7 +17,7 @@ const writeTimeout = 10 * time.Second
 
 // show writes the event upstream as far as rates allow. It returns false when it
 // is to be tried again.
-func (r *Runner) show(ctx context.Context, event, mirrored *corev1.Event) (over bool) {
+func (r *Runner) show(ctx context.Context, event news, mirrored *corev1.Event) (over bool) {
 	first := r.inbox.queue.NumRequeues(event.UID) == 0
 	if first && !r.budget.spend(event.InvolvedObject.UID) {
 		r.Metrics.leftOut.WithLabelValues(leftOutRate).Inc()
@@ -26,7 +26,7 @@ func (r *Runner) show(ctx context.Context, event, mirrored *corev1.Event) (over 
 	if err := r.overall.Wait(ctx); err != nil {
 		return true // ctx has ended.
 	}
-	err := r.upsert(ctx, mirrored)
+	err := r.upsert(ctx, mirrored, event.listed)
 	if err == nil {
 		return true
 	}
@@ -39,10 +39,26 @@ func (r *Runner) show(ctx context.Context, event, mirrored *corev1.Event) (over 
 }
 
 // upsert creates the event, or patches the one that is there: whichever is
-// likely first, since no request is spent on looking.
-func (r *Runner) upsert(ctx context.Context, event *corev1.Event) error {
+// likely first. A request is spent on looking only for those that were listed,
+// which most likely are there as they should be: a process that starts again
+// writes nothing then.
+func (r *Runner) upsert(ctx context.Context, event *corev1.Event, listed bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	if listed {
+		there, err := r.Upstream.CoreV1().Events(event.Namespace).Get(ctx, event.Name, metav1.GetOptions{})
+		switch {
+		case err == nil && told(event, there):
+			return nil
+		case err == nil:
+			return r.patch(ctx, event)
+		case apierrors.IsNotFound(err):
+			return r.create(ctx, event)
+		case !apierrors.IsForbidden(err):
+			return fmt.Errorf("cannot read the upstream event: %w", err)
+		}
+		// Without the right to look there is writing.
+	}
 	if repeated(event) {
 		if err := r.patch(ctx, event); !apierrors.IsNotFound(err) {
 			return err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -36,6 +37,8 @@ type State struct {
 	// Offer is what the downstream cluster can take. What is free there is both the
 	// capacity and the allocatable resources.
 	Offer capacity.Offer
+	// DownstreamID is the downstream cluster's id; empty while unknown.
+	DownstreamID string
 	// DownstreamVersion is the downstream API server's version, such as v1.37.0;
 	// empty while unknown.
 	DownstreamVersion string
@@ -49,6 +52,12 @@ type State struct {
 const (
 	ReasonReachable   = "DownstreamReachable"
 	ReasonUnreachable = "DownstreamUnreachable"
+	// ReasonCredentialsRejected: the downstream API server answers, but does not know
+	// us, or does not let us see pods.
+	ReasonCredentialsRejected = "DownstreamCredentialsRejected"
+	// ReasonNotClaimed: the downstream API server answers, but this process may not
+	// write there, see package claim; no pod would be started.
+	ReasonNotClaimed = "DownstreamNotClaimed"
 	// ReasonNoUsableNode: the downstream API server answers, but no node there takes
 	// pods. The virtual node stays Ready, or its pods, which may run well on cordoned
 	// nodes, would be evicted; nothing is allocatable, so that no more come.
@@ -103,7 +112,7 @@ func Taint() corev1.Taint {
 func Build(spec Spec, state State) *corev1.Node {
 	labels := spec.currentLabels(state.Offer.Labels)
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: spec.Name, Labels: labels, Annotations: annotations(state.Offer)},
+		ObjectMeta: metav1.ObjectMeta{Name: spec.Name, Labels: labels, Annotations: annotations(state)},
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{Taint()}},
 		Status: corev1.NodeStatus{
 			Capacity:    state.Offer.Free.DeepCopy(),
@@ -124,16 +133,18 @@ func Build(spec Spec, state State) *corev1.Node {
 	}
 }
 
-// annotations publish the largest pod, unless it is not known.
-func annotations(offer capacity.Offer) map[string]string {
-	if offer.Largest == nil {
-		return nil
+// annotations publish the largest pod and remember the downstream cluster, as far
+// as they are known.
+func annotations(state State) map[string]string {
+	all := map[string]string{}
+	if state.DownstreamID != "" {
+		all[api.DownstreamAnnotation] = state.DownstreamID
 	}
-	text, err := json.Marshal(offer.Largest)
-	if err != nil {
-		return nil // Quantities have no form that cannot be written.
+	// Quantities have no form that cannot be written.
+	if text, err := json.Marshal(state.Offer.Largest); err == nil && state.Offer.Largest != nil {
+		all[api.LargestPodAnnotation] = string(text)
 	}
-	return map[string]string{api.LargestPodAnnotation: string(text)}
+	return all
 }
 
 // offerOf is what the Node says of the downstream cluster.
@@ -198,7 +209,7 @@ func conditions(state State) []corev1.NodeCondition {
 	}
 	switch {
 	case !state.Ready.OK:
-		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, ReasonUnreachable, state.Ready.Cause
+		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, cmp.Or(state.Ready.Reason, ReasonUnreachable), state.Ready.Cause
 	case state.Offer.Unusable != "":
 		ready.Reason, ready.Message = ReasonNoUsableNode, state.Offer.Unusable
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,23 +71,26 @@ func TestBuildAgreedLabels(t *testing.T) {
 	}
 }
 
-func TestBuildLargestPod(t *testing.T) {
+func TestBuildAnnotations(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		largest corev1.ResourceList
+		cluster string
 		want    map[string]string
 	}{
-		"unknown": {reason: "Nothing is said that is not known."},
-		"none":    {"No pod fits; that is known.", corev1.ResourceList{}, map[string]string{"spillway.io/largest-pod": `{}`}},
+		"unknown": {reason: "Nothing is said that is not known.", want: map[string]string{}},
+		"cluster": {reason: "The next process has to find the same cluster.", cluster: "uid", want: map[string]string{"spillway.io/downstream": "uid"}},
+		"none":    {"No pod fits; that is known.", corev1.ResourceList{}, "", map[string]string{"spillway.io/largest-pod": `{}`}},
 		"some": {
 			"Sorted, and written as in YAML.",
 			corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1"), "memory": resource.MustParse("4Gi"), "cpu": resource.MustParse("1500m")},
+			"",
 			map[string]string{"spillway.io/largest-pod": `{"cpu":"1500m","memory":"4Gi","nvidia.com/gpu":"1"}`},
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := Build(Spec{}, State{Offer: capacity.Offer{Largest: tc.largest}}).Annotations
+			got := Build(Spec{}, State{DownstreamID: tc.cluster, Offer: capacity.Offer{Largest: tc.largest}}).Annotations
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}
@@ -126,4 +130,25 @@ func TestOfferSurvivesARestart(t *testing.T) {
 			t.Errorf("largest pod %v, want none known", got)
 		}
 	})
+}
+
+// TestFirstStateCluster: a restart during an outage must not forget the cluster.
+func TestFirstStateCluster(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		probed verdict
+		want   string
+	}{
+		"outage":   {"The Node says which it was.", verdict{err: errors.New("refused")}, "before"},
+		"answered": {"It was found to do.", verdict{cluster: "now"}, "now"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			existing := Build(Spec{}, State{DownstreamID: "before"})
+			got := Build(Spec{}, firstState(existing, tc.probed, probed(1).Time)).Annotations[api.DownstreamAnnotation]
+			if got != tc.want {
+				t.Errorf("%s\nthe Node remembers %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
 }

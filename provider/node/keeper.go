@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -102,7 +103,7 @@ func (k *keeper) update(ctx context.Context, change func(*State)) bool {
 		logf.FromContext(ctx).Info("The node's readiness changed", "ready", ready.OK, "cause", ready.Cause)
 	}
 	return before.Ready.OK != k.state.Ready.OK || before.Ready.Cause != k.state.Ready.Cause ||
-		before.DownstreamVersion != k.state.DownstreamVersion ||
+		before.DownstreamVersion != k.state.DownstreamVersion || before.DownstreamID != k.state.DownstreamID ||
 		!sameOffer(before.Offer, k.state.Offer)
 }
 
@@ -115,9 +116,8 @@ func (k *keeper) failing() bool {
 
 func (s *State) judge(v verdict) {
 	s.Ready = s.Ready.Observe(v.err, time.Now())
-	if v.version != "" {
-		s.DownstreamVersion = v.version
-	}
+	s.DownstreamVersion = cmp.Or(v.version, s.DownstreamVersion)
+	s.DownstreamID = cmp.Or(v.cluster, s.DownstreamID)
 }
 
 // deliver hands the Node to virtual-kubelet. Its function cannot be cancelled

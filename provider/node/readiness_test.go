@@ -1,19 +1,24 @@
 package node
 
 import (
+	"crypto/x509"
 	"errors"
+	"net"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // probed is when probe number n ends; every case begins at 0.
 func probed(n int) metav1.Time {
-	return metav1.NewTime(time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * probeInterval))
+	return metav1.NewTime(time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * DefaultProbeInterval))
 }
 
 // because is the cause that an outage gives, in the words of its probe.
@@ -21,8 +26,48 @@ func because(err error) string {
 	return "the downstream API server does not answer: " + err.Error()
 }
 
+// turnedDown is the cause of an API server that answers, but not us.
+func turnedDown(err error) string {
+	return "the downstream API server rejects our credentials: " + err.Error()
+}
+
+// unclaimed is the cause of an API server where nothing may be written.
+func unclaimed(err error) string {
+	return "nothing can be changed in the downstream cluster, since the claim on it is not held: " + err.Error()
+}
+
+func TestIsRejection(t *testing.T) {
+	pods := schema.GroupResource{Resource: "pods"}
+	alert := func(text string) error {
+		return &url.Error{Op: "Get", URL: "https://x", Err: &net.OpError{Op: "remote error", Err: errors.New(text)}}
+	}
+	cases := map[string]struct {
+		reason string
+		err    error
+		want   bool
+	}{
+		"unknown-token":       {"It does not know us.", apierrors.NewUnauthorized("Unauthorized"), true},
+		"no-right":            {"It knows us, and we may not see pods.", apierrors.NewForbidden(pods, "", errors.New("no")), true},
+		"revoked-certificate": {"A proxy before it asks for certificates.", alert("tls: revoked certificate"), true},
+		"other-alert":         {"That is not about us.", alert("tls: internal error"), false},
+		"its-certificate":     {"It is the server that is not to be trusted.", x509.UnknownAuthorityError{}, false},
+		"unavailable":         {"It answers nobody.", apierrors.NewServiceUnavailable("starting"), false},
+		"absent":              {"Nobody answers.", &net.OpError{Op: "dial", Err: errors.New("connection refused")}, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := isRejection(tc.err); got != tc.want {
+				t.Errorf("%s\nisRejection(%v) = %t", tc.reason, tc.err, got)
+			}
+		})
+	}
+}
+
 func TestReadinessObserve(t *testing.T) {
 	refused, timeout := errors.New("connection refused"), errors.New("deadline exceeded")
+	powerless := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
+	unknown := apierrors.NewUnauthorized("Unauthorized")
+	closed, foreign := &notClaimedError{powerless}, &notClaimedError{errors.New("somebody else's")}
 	ready := Readiness{OK: true, Since: probed(0)}
 	down := Readiness{Cause: because(refused), Since: probed(0), failures: 1}
 	cases := map[string]struct {
@@ -54,6 +99,34 @@ func TestReadinessObserve(t *testing.T) {
 		"outage-goes-on": {
 			reason: "Neither the time nor the words change while the outage lasts, or each probe would be a write.",
 			from:   ready, probes: []error{refused, refused, refused, timeout, timeout}, want: Readiness{Cause: because(refused), Since: probed(3)},
+		},
+		"rejected": {
+			reason: "An API server that does not let us in is not one that does not answer.",
+			from:   ready, probes: []error{refused, unknown, unknown}, want: Readiness{Cause: turnedDown(unknown), Reason: ReasonCredentialsRejected, Since: probed(3)},
+		},
+		"rejected-after-outage": {
+			reason: "It came back and does not know us: that is news, and the same outage.",
+			from:   ready, probes: []error{refused, refused, refused, unknown, unknown}, want: Readiness{Cause: turnedDown(unknown), Reason: ReasonCredentialsRejected, Since: probed(3)},
+		},
+		"known-without-rights": {
+			reason: "Other credentials are known, and may not see pods: there is something else to be done about it.",
+			from:   ready, probes: []error{unknown, unknown, unknown, powerless, powerless}, want: Readiness{Cause: turnedDown(powerless), Reason: ReasonCredentialsRejected, Since: probed(3)},
+		},
+		"not-claimed": {
+			reason: "An API server that forbids the claim is not one that does not let us in.",
+			from:   ready, probes: []error{closed, closed, closed}, want: Readiness{Cause: unclaimed(closed), Reason: ReasonNotClaimed, Since: probed(3)},
+		},
+		"not-claimed-for-another-reason": {
+			reason: "The right is there now, and the claim is somebody else's.",
+			from:   ready, probes: []error{closed, closed, closed, foreign, foreign}, want: Readiness{Cause: unclaimed(foreign), Reason: ReasonNotClaimed, Since: probed(3)},
+		},
+		"not-claimed-after-outage": {
+			reason: "It answers again, and nothing can be written there: another thing to be done about the same outage.",
+			from:   ready, probes: []error{refused, refused, refused, closed}, want: Readiness{Cause: unclaimed(closed), Reason: ReasonNotClaimed, Since: probed(3)},
+		},
+		"let-in-again": {
+			reason: "What was rejected is forgotten too.",
+			from:   ready, probes: []error{unknown, unknown, unknown, nil}, want: Readiness{OK: true, Since: probed(4)},
 		},
 		"first-success": {
 			reason: "One success ends an outage, and its cause is forgotten.",
@@ -135,6 +208,13 @@ func TestReadinessRestart(t *testing.T) {
 			reason:   "An outage that outlasts a restart keeps its beginning.",
 			existing: saying(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, LastTransitionTime: probed(-5)}),
 			probe:    refused, want: Readiness{Cause: because(refused), Since: probed(-5)},
+		},
+		"was-not-claimed-still": {
+			reason: "A restart does not change what it is waiting for.",
+			existing: saying(corev1.NodeCondition{
+				Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: ReasonNotClaimed, LastTransitionTime: probed(-5),
+			}),
+			probe: &notClaimedError{refused}, want: Readiness{Cause: unclaimed(refused), Reason: ReasonNotClaimed, Since: probed(-5)},
 		},
 		"was-unknown": {
 			reason:   "Unknown is what the cluster says of a silent node: not Ready.",

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,11 +15,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/provider/capacity"
 )
 
@@ -33,11 +34,11 @@ const (
 
 // Runner registers the Node and keeps it true. It runs on the leader only.
 type Runner struct {
-	spec       Spec
-	upstream   kubernetes.Interface
-	downstream discovery.DiscoveryInterface
-	offers     *offerWatch
-	keeper     *keeper
+	spec     Spec
+	upstream kubernetes.Interface
+	prober   prober
+	offers   *offerWatch
+	keeper   *keeper
 }
 
 // Sources are where a Runner looks and whom it tells.
@@ -45,10 +46,19 @@ type Sources struct {
 	Upstream, Downstream kubernetes.Interface
 	// DownstreamCache must hold nodes and all pods; it need not run yet.
 	DownstreamCache cache.Cache
+	// Identify returns the downstream cluster's id, or an error unless it is known to
+	// be the virtual node's. It is part of each probe.
+	Identify func(context.Context) (string, error)
+	// Writable says why nothing can be written downstream, if that is to be told. It
+	// is part of each probe, and must not block.
+	Writable func() error
 	// Ours tells our pods from those that take capacity away.
 	Ours func(*corev1.Pod) bool
 	// Policy is what the operator decides about the capacity.
 	Policy capacity.Policy
+	// ProbeInterval is the pause between two probes of the downstream API server. The
+	// third that fails in a row makes the Node NotReady.
+	ProbeInterval time.Duration
 	// Recovered is called when the downstream API server answers again after it
 	// did not. It must not block.
 	Recovered func()
@@ -61,18 +71,18 @@ func NewRunner(ctx context.Context, spec Spec, from Sources) (*Runner, error) {
 		return nil, err
 	}
 	return &Runner{
-		spec:       spec,
-		upstream:   from.Upstream,
-		downstream: from.Downstream.Discovery(),
-		offers:     offers,
-		keeper:     newKeeper(spec, from.Recovered),
+		spec:     spec,
+		upstream: from.Upstream,
+		prober:   prober{downstream: from.Downstream.Discovery(), identify: from.Identify, writable: from.Writable, interval: from.ProbeInterval},
+		offers:   offers,
+		keeper:   newKeeper(spec, from.Recovered),
 	}, nil
 }
 
 // Start runs until ctx ends. The Node stays when it returns: its pods do.
 func (r *Runner) Start(ctx context.Context) error {
 	ctx = vklog.WithLogger(ctx, vkslog.FromSlog(slog.New(logr.ToSlogHandler(logf.FromContext(ctx).WithName("virtual-kubelet")))))
-	probed := probe(ctx, r.downstream)
+	probed := r.prober.probe(ctx)
 	existing, err := r.read(ctx)
 	if err != nil {
 		return err
@@ -98,7 +108,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	defer parts.Wait()
 	defer stop()
 	verdicts, offers := make(chan verdict), make(chan capacity.Offer)
-	parts.Go(func() { probeAll(ctx, r.downstream, probed, verdicts) })
+	parts.Go(func() { r.prober.run(ctx, probed, verdicts) })
 	parts.Go(func() { r.offers.run(ctx, offers) })
 	parts.Go(func() { r.keeper.run(ctx, controller.Done(), verdicts, offers) })
 	if err := controller.Run(ctx); err != nil {
@@ -126,15 +136,15 @@ func (r *Runner) read(ctx context.Context) (*corev1.Node, error) {
 func firstState(existing *corev1.Node, probed verdict, now time.Time) State {
 	state := State{
 		Ready:             readinessOf(existing, now).Observe(probed.err, now),
+		DownstreamID:      probed.cluster,
 		DownstreamVersion: probed.version,
 		Since:             metav1.NewTime(now),
 		Now:               metav1.NewTime(now),
 	}
 	if existing != nil {
 		state.Offer, state.Since = offerOf(existing), existing.CreationTimestamp
-		if state.DownstreamVersion == "" {
-			state.DownstreamVersion = downstreamVersionOf(existing)
-		}
+		state.DownstreamID = cmp.Or(state.DownstreamID, existing.Annotations[api.DownstreamAnnotation])
+		state.DownstreamVersion = cmp.Or(state.DownstreamVersion, downstreamVersionOf(existing))
 	}
 	return state
 }

@@ -41,20 +41,19 @@ func (r *Reconciler) apply(ctx context.Context, key types.NamespacedName, w Worl
 	if action.Warning != nil {
 		r.warn(w.Upstream, *action.Warning)
 	}
-	if action.DeleteUpstream {
-		if err := r.deleteUpstream(ctx, key, w.Upstream.UID); err != nil {
+	if action.DeleteUpstream != nil {
+		if err := r.deleteUpstream(ctx, key, *action.DeleteUpstream); err != nil {
 			return reconcile.Result{}, err
 		}
+	}
+	if action.Orphan && r.Orphan != nil {
+		r.Orphan()
 	}
 	return reconcile.Result{RequeueAfter: action.Again}, unfinished
 }
 
 func (r *Reconciler) deleteDownstream(ctx context.Context, key types.NamespacedName, d Deletion) error {
-	options := []client.DeleteOption{client.Preconditions{UID: &d.UID}}
-	if d.GraceSeconds != nil {
-		options = append(options, client.GracePeriodSeconds(*d.GraceSeconds))
-	}
-	err := r.Downstream.Client.Delete(ctx, named(r.Node.Below(key)), options...)
+	err := r.Downstream.Client.Delete(ctx, named(r.Node.Below(key)), d.options()...)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("cannot delete the downstream pod: %w", err)
 	}
@@ -63,7 +62,7 @@ func (r *Reconciler) deleteDownstream(ctx context.Context, key types.NamespacedN
 }
 
 func (r *Reconciler) patchStatus(ctx context.Context, key types.NamespacedName, upstream *corev1.Pod, action Action) error {
-	patch, err := statusPatch(upstream, action.Status, action.DownstreamNode)
+	patch, err := statusPatch(upstream, action.Status, action.DownstreamNode, action.Ends)
 	if err != nil {
 		return err
 	}
@@ -74,12 +73,20 @@ func (r *Reconciler) patchStatus(ctx context.Context, key types.NamespacedName, 
 	return nil
 }
 
-func (r *Reconciler) deleteUpstream(ctx context.Context, key types.NamespacedName, uid types.UID) error {
-	err := r.Upstream.Client.Delete(ctx, named(key), client.Preconditions{UID: &uid}, client.GracePeriodSeconds(0))
+func (r *Reconciler) deleteUpstream(ctx context.Context, key types.NamespacedName, d Deletion) error {
+	err := r.Upstream.Client.Delete(ctx, named(key), d.options()...)
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("cannot remove the upstream pod: %w", err)
+		return fmt.Errorf("cannot delete the upstream pod: %w", err)
 	}
 	return nil
+}
+
+func (d Deletion) options() []client.DeleteOption {
+	options := []client.DeleteOption{client.Preconditions{UID: &d.UID}}
+	if d.GraceSeconds != nil {
+		options = append(options, client.GracePeriodSeconds(*d.GraceSeconds))
+	}
+	return options
 }
 
 // warn sends an event about an upstream pod that is not run, or not as it should

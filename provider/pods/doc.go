@@ -22,12 +22,14 @@
 //	row          upstream pod                 downstream pod             action
 //	───────────  ───────────────────────────  ─────────────────────────  ──────────────────────────────
 //	nothing      gone                         none, or not ours          none
-//	orphan       gone (confirmed)             ours                       delete it
+//	orphan       gone (confirmed)             ours                       tell package orphans
 //	predecessor  of another UID (confirmed)   ours                       delete it; wait until it is gone
 //	terminating  being deleted                ours                       delete it, at most as slowly; mirror
 //	finish       being deleted                none (confirmed), foreign  [Failed]; delete upstream at once
 //	ended        Succeeded or Failed          ours, still running        delete it (confirmed)
 //	nothing      Succeeded or Failed          otherwise                  none
+//	stranded     live, may move (confirmed)   ours, its end overdue      delete upstream, as slowly as
+//	                                          (confirmed)                it likes; wait
 //	mirror       live                         ours                       follow changes, mirror status
 //	lost         live, started (confirmed)    none (confirmed), foreign  Failed
 //	conflict     live                         foreign                    Pending with the reason
@@ -42,13 +44,17 @@
 // "Gone" includes a pod of that name on another node. "Confirmed" means read
 // from the API server itself: a cache can be empty, partial or behind, and
 // nothing is deleted or given up for that. A row that says "wait" is planned
-// again by the next event. "Prepared" means that all Preparers were asked: what a
+// again by the next event, or soon if none may come. "Prepared" means that all Preparers were asked: what a
 // pod refers to exists downstream, or it is known why not. "[Failed]" is for
-// pods that finalizers keep, so that the Job controller can count them.
+// pods that finalizers keep, so that the Job controller can count them. "Overdue"
+// is the end of a pod that somebody downstream deleted and no kubelet ends: its
+// node is dead. "May move" leaves out pods that stay on a lost node, see stays.
 //
 // A change that the downstream cluster refuses, such as a resize, is told of and
-// given up until the next one. A downstream pod that no downstream node could hold
-// says so in the upstream pod's status while it waits.
+// given up until the next one; what is merely forbidden is tried again every
+// minute. A downstream pod that no downstream node could hold
+// says so in the upstream pod's status while it waits. What only tells how the
+// preparation of a pod gets on waits for its start (preparing.go).
 //
 // The package refuses to touch a downstream object that is not ours, to write
 // upstream metadata other than its own annotation, and to read Secrets.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,6 +16,10 @@ import (
 
 	"github.com/spillway-io/spillway/provider/translate"
 )
+
+// forbiddenRetry is how long a change that the downstream API server forbids waits
+// for other rights, a larger quota or another policy, unless the pod has news.
+const forbiddenRetry = time.Minute
 
 // follow passes a change on, patch by patch: that a cluster refuses one, say to
 // resize pods, is no reason to keep back the others. It returns what is left of
@@ -38,10 +45,31 @@ func (r *Reconciler) follow(ctx context.Context, key types.NamespacedName, w Wor
 		}
 	}
 	if len(refused) > 0 && len(failed) == 0 && !moved {
+		if slices.ContainsFunc(refused, apierrors.IsForbidden) {
+			r.forbid(key, w.Upstream, errors.Join(refused...))
+			action.Again = forbiddenRetry
+			return action, nil
+		}
 		return r.giveUp(ctx, key, w, errors.Join(refused...))
 	}
 	// What was refused is tried again when the downstream pod has news.
 	return action, errors.Join(failed...)
+}
+
+// forbidden is what was said about a pod: that its spec of a generation is forbidden.
+type forbidden struct {
+	uid        types.UID
+	generation int64
+}
+
+// forbid says of each generation of a pod once that downstream must not have it.
+// Nothing is given up for it, so that the generation stays unobserved.
+func (r *Reconciler) forbid(key types.NamespacedName, upstream *corev1.Pod, refusal error) {
+	news := forbidden{upstream.UID, upstream.Generation}
+	if before, known := r.forbidden.Swap(key, news); known && before == news {
+		return
+	}
+	r.warn(upstream, Warning{Reason: ReasonNotFollowed, Note: refusal.Error()})
 }
 
 // giveUp is for a change that was refused. Whether that was told before is read
@@ -80,8 +108,9 @@ func isGone(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-// isFinal says that asking the same again would be answered the same: the change
-// is invalid, not known, or not allowed, be it by a policy or a quota.
+// isFinal says that asking the same again soon would be answered the same: the
+// change is invalid, not known, or not allowed, be it by a policy or a quota. The
+// latter change, see forbid.
 func isFinal(err error) bool {
 	status, answered := errors.AsType[*apierrors.StatusError](err)
 	if !answered {

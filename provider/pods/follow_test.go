@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,6 +53,7 @@ func (p *patchedPods) cluster(pod *corev1.Pod) Cluster {
 func TestFollow(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}
 	noResize := apierrors.NewGenericServerResponse(http.StatusNotFound, "patch", pods, "web", "404 page not found", 0, true)
+	noDebug := apierrors.NewGenericServerResponse(http.StatusNotFound, "patch", pods, "web", "404 page not found", 0, true)
 	noRights := apierrors.NewForbidden(pods, "web", errors.New("may not resize"))
 	newImage := func(p *corev1.Pod) { p.Spec.Containers[0].Image = "c:2" }
 	resized := func(p *corev1.Pod) {
@@ -65,6 +67,7 @@ func TestFollow(t *testing.T) {
 		Seen             []string
 		Observed         int64
 		Told, TriedAgain bool
+		Later            time.Duration
 	}
 	cases := map[string]struct {
 		reason string
@@ -80,7 +83,16 @@ func TestFollow(t *testing.T) {
 			want: result{Seen: []string{"", "resize"}, Observed: 1},
 		},
 		"no-resize": {"a cluster that knows no resize is told of, and the generation observed", []option{resized}, map[string]error{"resize": noResize}, result{Seen: []string{"resize"}, Observed: 2, Told: true}, nil},
-		"no-rights": {"so is one that does not let us", []option{resized}, map[string]error{"resize": noRights}, result{Seen: []string{"resize"}, Observed: 2, Told: true}, nil},
+		"no-rights": {
+			reason: "one that does not let us is told of too; but rights and quotas change, and a server that has just started has not read them yet",
+			change: []option{resized}, refuse: map[string]error{"resize": noRights},
+			want: result{Seen: []string{"resize"}, Observed: 1, Told: true, Later: time.Minute}, then: []string{"resize"},
+		},
+		"no-rights-nor-debug": {
+			reason: "what may be taken some day keeps the rest waiting with it",
+			change: []option{debugged, resized}, refuse: map[string]error{"ephemeralcontainers": noDebug, "resize": noRights},
+			want: result{Seen: []string{"ephemeralcontainers", "resize"}, Observed: 1, Told: true, Later: time.Minute}, then: []string{"ephemeralcontainers", "resize"},
+		},
 		"no-debug-but-resize": {
 			reason: "neither keeps the other back",
 			change: []option{debugged, resized}, refuse: map[string]error{"ephemeralcontainers": noRights},
@@ -88,7 +100,7 @@ func TestFollow(t *testing.T) {
 		},
 		"no-debug": {
 			reason: "a container that never came is asked for with each news, without a word",
-			change: []option{debugged}, refuse: map[string]error{"ephemeralcontainers": noRights},
+			change: []option{debugged}, refuse: map[string]error{"ephemeralcontainers": noDebug},
 			want: result{Seen: []string{"ephemeralcontainers"}, Observed: 2, Told: true}, then: []string{"ephemeralcontainers"},
 		},
 		"away":  {"a server that does not answer is asked again, and what could be passed on was", all, map[string]error{"": errBoom}, result{Seen: []string{"", "ephemeralcontainers", "resize"}, Observed: 1, TriedAgain: true}, nil},
@@ -101,12 +113,12 @@ func TestFollow(t *testing.T) {
 			below := &patchedPods{refuse: tc.refuse}
 			down := twin(started, phase(corev1.PodRunning), bound, func(p *corev1.Pod) { p.Generation = 1 })
 			r, live, recorder := following(t, up, below.cluster(down))
-			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
+			outcome, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
 			after, readErr := read(t.Context(), live, key)
 			if readErr != nil {
 				t.Fatal(readErr)
 			}
-			got := result{Seen: below.seen, Observed: after.Status.ObservedGeneration, Told: len(recorder.Events) == 1, TriedAgain: err != nil}
+			got := result{Seen: below.seen, Observed: after.Status.ObservedGeneration, Told: len(recorder.Events) == 1, TriedAgain: err != nil, Later: outcome.RequeueAfter}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s: error %v, -want +got:\n%s", tc.reason, err, diff)
 			}
@@ -114,7 +126,8 @@ func TestFollow(t *testing.T) {
 				return
 			}
 			below.seen = nil
-			r, _, recorder = following(t, after, r.Downstream)
+			later, _, recorder := following(t, after, r.Downstream)
+			r.Upstream, r.Events = later.Upstream, later.Events
 			_, err = r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
 			if err != nil || !slices.Equal(below.seen, tc.then) || len(recorder.Events) > 0 {
 				t.Errorf("%s: it does not rest: %v, %d events, error %v", tc.reason, below.seen, len(recorder.Events), err)
@@ -130,7 +143,7 @@ func TestRefusalToldBefore(t *testing.T) {
 		p.Generation = 2
 		p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
 	}
-	refusal := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web", errBoom)
+	refusal := apierrors.NewGenericServerResponse(http.StatusNotFound, "patch", schema.GroupResource{Resource: "pods"}, "web", "404 page not found", 0, true)
 	below := &patchedPods{refuse: map[string]error{"resize": refusal}}
 	down := twin(started, phase(corev1.PodRunning), bound, func(p *corev1.Pod) { p.Generation = 1 })
 	behind := upstream(resized, started, phase(corev1.PodRunning))

@@ -24,9 +24,9 @@ func (w World) lostTo() string {
 // wanted its end, and a Job's failure policy tells that from a failure of its own
 // by this condition. That of downstream is not always seen, since a pod can be
 // gone the moment after.
-func disrupt(status *corev1.PodStatus, now metav1.Time) {
+func disrupt(status *corev1.PodStatus, reason, message string, now metav1.Time) {
 	disrupted := corev1.PodCondition{
-		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: status.Reason, Message: status.Message, LastTransitionTime: now,
+		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason, Message: message, LastTransitionTime: now,
 	}
 	switch c := translate.ConditionOf(status.Conditions, corev1.DisruptionTarget); {
 	case c == nil:

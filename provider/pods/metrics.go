@@ -20,7 +20,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "spillway_node_downstream_pods_created_total", Help: "Pods created in the downstream cluster.",
 		}),
 		deleted: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "spillway_node_downstream_pods_deleted_total", Help: "Deletions of downstream pods that were accepted, repeated ones included.",
+			Name: "spillway_node_downstream_pods_deleted_total", Help: "Deletions of downstream pods that were accepted, repeated ones included, orphans not.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spillway_node_pods_refused_total", Help: "Upstream pods that were not run, or not run on, by the reason in their status or event.",

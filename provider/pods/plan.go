@@ -15,11 +15,19 @@ import (
 // to go away, in case its deletion was not seen.
 const conflictRetry = 30 * time.Second
 
+// unseenRetry is how long the end of a downstream pod is waited for that the cache
+// does not have: one that comes and goes while nothing can be watched is in no list
+// and in no event.
+const unseenRetry = 5 * time.Second
+
 // Node is the virtual node as far as its pods are concerned.
 type Node struct {
 	translate.Rules
 	// InternalIP stands for the downstream hosts' addresses.
 	InternalIP string
+	// StrandedAfter is how long the end of a downstream pod that somebody downstream
+	// deleted may be overdue before its upstream pod is asked to go; 0 is for ever.
+	StrandedAfter time.Duration
 }
 
 // Below is where the downstream pod of an upstream pod is.
@@ -72,6 +80,7 @@ const (
 	RowTerminating Row = "terminating"
 	RowFinish      Row = "finish"
 	RowEnded       Row = "ended"
+	RowStranded    Row = "stranded"
 	RowMirror      Row = "mirror"
 	RowLost        Row = "lost"
 	RowConflict    Row = "conflict"
@@ -100,19 +109,25 @@ type Action struct {
 	Delete *Deletion
 	// Status is the upstream pod's new status; nil when it has it already.
 	Status *corev1.PodStatus
+	// Ends says that Status ends the pod without its downstream pod having ended. It
+	// is written to the pod only as the plan saw it.
+	Ends bool
 	// DownstreamNode goes into the upstream pod's annotation together with
 	// Status; empty leaves the annotation as it is.
 	DownstreamNode string
-	// Warning is the event that explains Status. It is set only with Status, so
-	// that it is sent once.
+	// Warning is the event that explains Status or DeleteUpstream. It is set only
+	// with one of them, so that it is sent once.
 	Warning *Warning
-	// DeleteUpstream removes the upstream pod at once: its downstream pod is gone.
-	DeleteUpstream bool
+	// DeleteUpstream is the deletion of the upstream pod.
+	DeleteUpstream *Deletion
+	// Orphan tells of a downstream pod of ours without an upstream pod. How many there
+	// are decides what becomes of them.
+	Orphan bool
 	// Again is when to plan again without an event; zero is never.
 	Again time.Duration
 }
 
-// Deletion deletes exactly the downstream pod with that UID.
+// Deletion deletes exactly the pod with that UID.
 type Deletion struct {
 	UID types.UID
 	// GraceSeconds is nil for the pod's own termination grace period.
@@ -132,9 +147,9 @@ func Plan(w World, node Node) Action {
 	case gone && !ours:
 		return Action{Row: RowNothing}
 	case gone:
-		return w.discard(RowOrphan)
+		return w.abandoned()
 	case ours && !node.StandsFor(down, up):
-		return w.discard(RowPredecessor)
+		return w.replaced()
 	case up.DeletionTimestamp != nil && ours:
 		return w.terminate(node)
 	case up.DeletionTimestamp != nil:
@@ -143,6 +158,8 @@ func Plan(w World, node Node) Action {
 		return w.end()
 	case translate.Finished(up):
 		return Action{Row: RowNothing}
+	case ours && w.stranded(node):
+		return w.strand(node)
 	case ours:
 		return w.mirror(node)
 	case translate.Started(up):
@@ -154,69 +171,35 @@ func Plan(w World, node Node) Action {
 	}
 }
 
-// discard deletes a downstream pod of ours that no upstream pod stands behind.
+// abandoned tells of a downstream pod of ours that no upstream pod stands behind.
 // The upstream cache may be behind: the pod may be one it does not know yet.
-func (w World) discard(row Row) Action {
+func (w World) abandoned() Action {
 	switch {
 	case w.Downstream.DeletionTimestamp != nil:
-		return Action{Row: row}
+		return Action{Row: RowOrphan}
 	case !w.UpstreamLive:
-		return Action{Row: row, Confirm: Upstream}
+		return Action{Row: RowOrphan, Confirm: Upstream}
 	default:
-		return Action{Row: row, Delete: &Deletion{UID: w.Downstream.UID}}
+		return Action{Row: RowOrphan, Orphan: true}
 	}
 }
 
-// terminate passes the deletion on, again when it has become more urgent.
-func (w World) terminate(node Node) Action {
-	action := w.mirrored(node)
-	action.Row, action.Warning = RowTerminating, nil
-	grace := graceOf(w.Upstream)
-	switch given := w.Downstream.DeletionGracePeriodSeconds; {
-	case w.Downstream.DeletionTimestamp == nil:
-		action.Delete = &Deletion{UID: w.Downstream.UID, GraceSeconds: grace}
-	case grace != nil && given != nil && *grace < *given:
-		action.Delete = &Deletion{UID: w.Downstream.UID, GraceSeconds: grace}
-	}
-	return action
-}
-
-// graceOf is the time that the upstream pod's containers have to stop. It is
-// never zero: that would remove the downstream pod from its API server while
-// its containers still run, and with it the proof that they ended.
-func graceOf(upstream *corev1.Pod) *int64 {
-	if upstream.DeletionGracePeriodSeconds == nil {
-		return nil
-	}
-	return new(max(1, *upstream.DeletionGracePeriodSeconds))
-}
-
-// finish lets the upstream pod go, as its containers are gone. A pod that
-// finalizers keep must be in a final phase, or a Job would wait for it for ever.
-func (w World) finish() Action {
-	if !w.DownstreamLive {
-		return Action{Row: RowFinish, Confirm: Downstream}
-	}
-	up := w.Upstream
-	action := Action{Row: RowFinish}
-	if len(up.Finalizers) > 0 && !translate.Finished(up) {
-		action.Status = new(translate.Lost(up, up.Status.Reason, up.Status.Message, w.Now))
-	}
-	action.DeleteUpstream = up.DeletionGracePeriodSeconds == nil || *up.DeletionGracePeriodSeconds > 0
-	return action
-}
-
-// end stops a downstream pod whose upstream pod is over, as a kubelet stops the
-// containers of a pod whose phase is final.
-func (w World) end() Action {
+// replaced deletes a downstream pod of ours whose name belongs to another upstream
+// pod by now. An upstream API server that shows that one is not mistaken about the
+// virtual node's pods as a whole.
+func (w World) replaced() Action {
+	action := Action{Row: RowPredecessor}
 	switch {
-	case translate.Finished(w.Downstream) || w.Downstream.DeletionTimestamp != nil:
-		return Action{Row: RowNothing}
-	case !w.DownstreamLive:
-		return Action{Row: RowEnded, Confirm: Downstream}
+	case w.Downstream.DeletionTimestamp != nil:
+	case !w.UpstreamLive:
+		return Action{Row: RowPredecessor, Confirm: Upstream}
 	default:
-		return Action{Row: RowEnded, Delete: &Deletion{UID: w.Downstream.UID}}
+		action.Delete = &Deletion{UID: w.Downstream.UID}
 	}
+	if w.DownstreamLive {
+		action.Again = unseenRetry
+	}
+	return action
 }
 
 func (w World) mirror(node Node) Action {
@@ -225,12 +208,13 @@ func (w World) mirror(node Node) Action {
 		// The upstream cache may not show yet that it was told.
 		return Action{Row: RowMirror, Confirm: Upstream}
 	}
+	action.Again = w.untilStranded(node)
 	action.Change = translate.Follow(w.Upstream, w.Downstream, node.Rules)
 	if action.Change.ChangesSpec() && action.Status != nil {
 		// Not observed before it is passed on.
 		action.Status.ObservedGeneration = w.Upstream.Status.ObservedGeneration
 	}
-	return action
+	return w.unhurried(action)
 }
 
 func (w World) mirrored(node Node) Action {
@@ -265,14 +249,14 @@ func (w World) lose() Action {
 		return Action{Row: RowLost, Confirm: Upstream}
 	}
 	action := w.fail(RowLost, ReasonLost, w.lostTo())
-	disrupt(action.Status, w.Now)
+	disrupt(action.Status, action.Status.Reason, action.Status.Message, w.Now)
 	return action
 }
 
 // fail ends the upstream pod.
 func (w World) fail(row Row, reason, message string) Action {
 	status := translate.Lost(w.Upstream, reason, message, w.Now)
-	return Action{Row: row, Status: &status, Warning: &Warning{Reason: reason, Note: message}}
+	return Action{Row: row, Status: &status, Ends: true, Warning: &Warning{Reason: reason, Note: message}}
 }
 
 // wait keeps the upstream pod Pending and says why, once.

@@ -3,6 +3,7 @@ package pods
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,7 @@ func TestPlan(t *testing.T) {
 	node := testNode()
 	cases := rowsOfRunningPods()
 	maps.Copy(cases, rowsOfNewPods())
+	maps.Copy(cases, rowsOfStrandedPods())
 	covered := map[Row]bool{}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +40,7 @@ func TestPlan(t *testing.T) {
 		})
 	}
 	for _, row := range []Row{
-		RowNothing, RowOrphan, RowPredecessor, RowTerminating, RowFinish, RowEnded, RowMirror, RowLost, RowConflict, RowRefused, RowUnroutable, RowBlocked, RowCreate,
+		RowNothing, RowOrphan, RowPredecessor, RowTerminating, RowFinish, RowEnded, RowStranded, RowMirror, RowLost, RowConflict, RowRefused, RowUnroutable, RowBlocked, RowCreate,
 	} {
 		if !covered[row] {
 			t.Errorf("no case covers the row %q", row)
@@ -69,14 +71,14 @@ func rowsOfRunningPods() map[string]planCase {
 			want:   plan{Row: RowOrphan, Confirm: Upstream},
 		},
 		"orphan": {
-			reason: "the upstream pod is gone indeed",
+			reason: "the upstream pod is gone indeed; how many are is not known here",
 			world:  World{Downstream: twin(), UpstreamLive: true},
-			want:   plan{Row: RowOrphan, Delete: "down", Grace: -1},
+			want:   plan{Row: RowOrphan, Orphan: true},
 		},
 		"orphan-on-another-node": {
 			reason: "a pod of that name that was bound elsewhere is not ours to run",
 			world:  World{Upstream: upstream(on("elsewhere"), uid("next")), Downstream: twin(), UpstreamLive: true},
-			want:   plan{Row: RowOrphan, Delete: "down", Grace: -1},
+			want:   plan{Row: RowOrphan, Orphan: true},
 		},
 		"orphan-going": {
 			reason: "a deletion is asked for once",
@@ -98,6 +100,11 @@ func rowsOfRunningPods() map[string]planCase {
 			world:  World{Upstream: upstream(uid("next")), Downstream: twin(deleting(30)), UpstreamLive: true},
 			want:   plan{Row: RowPredecessor},
 		},
+		"predecessor-unseen": {
+			reason: "and is looked at again where no event may come",
+			world:  World{Upstream: upstream(uid("next")), Downstream: twin(deleting(30)), UpstreamLive: true, DownstreamLive: true},
+			want:   plan{Row: RowPredecessor, Again: unseenRetry},
+		},
 		"terminating": {
 			reason: "a deletion is passed on with its grace period",
 			world:  World{Upstream: upstream(deleting(12)), Downstream: twin()},
@@ -112,6 +119,11 @@ func rowsOfRunningPods() map[string]planCase {
 			reason: "and again when it has become more urgent",
 			world:  World{Upstream: upstream(deleting(2)), Downstream: twin(deleting(12))},
 			want:   plan{Row: RowTerminating, Delete: "down", Grace: 2},
+		},
+		"terminating-unseen": {
+			reason: "no event may come for a downstream pod that the cache does not have",
+			world:  World{Upstream: upstream(deleting(12)), Downstream: twin(deleting(12)), DownstreamLive: true},
+			want:   plan{Row: RowTerminating, Again: unseenRetry},
 		},
 		"terminating-by-force": {
 			reason: "never with grace 0: the downstream pod would be gone while its containers run",
@@ -133,14 +145,24 @@ func rowsOfRunningPods() map[string]planCase {
 			world:  World{Upstream: upstream(deleting(12)), DownstreamLive: true},
 			want:   plan{Row: RowFinish, DeleteUpstream: true},
 		},
+		"finish-by-force-unfinished": {
+			reason: "an API server that lost its etcd in the middle of our own deletion had noted grace 0 and not removed the pod: nobody else will",
+			world:  World{Upstream: upstream(deleting(0)), DownstreamLive: true},
+			want:   plan{Row: RowFinish, DeleteUpstream: true},
+		},
 		"finish-beside-foreign": {
 			reason: "a foreign pod of that name does not hold ours back",
 			world:  World{Upstream: upstream(deleting(12)), Downstream: foreign(), DownstreamLive: true},
 			want:   plan{Row: RowFinish, DeleteUpstream: true},
 		},
+		"finish-with-finalizer-unconfirmed": {
+			reason: "the upstream cache may not show yet that the pod has ended well, which the Job controller counts",
+			world:  World{Upstream: upstream(deleting(12), held, phase(corev1.PodRunning)), DownstreamLive: true},
+			want:   plan{Row: RowFinish, Confirm: Upstream},
+		},
 		"finish-with-finalizer": {
 			reason: "a pod that finalizers keep fails first, so that the Job controller counts it",
-			world:  World{Upstream: upstream(deleting(12), held, phase(corev1.PodRunning)), DownstreamLive: true},
+			world:  World{Upstream: upstream(deleting(12), held, phase(corev1.PodRunning)), DownstreamLive: true, UpstreamLive: true},
 			want:   plan{Row: RowFinish, Phase: corev1.PodFailed, DeleteUpstream: true},
 		},
 		"finish-with-finalizer-succeeded": {
@@ -195,8 +217,8 @@ func rowsOfRunningPods() map[string]planCase {
 		},
 		"mirror-deleted-downstream": {
 			reason: "what is being deleted downstream is watched to its end",
-			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), Downstream: twin(phase(corev1.PodRunning), started, bound, deleting(30))},
-			want:   plan{Row: RowMirror},
+			world:  World{Upstream: upstream(phase(corev1.PodRunning), started), Downstream: twin(phase(corev1.PodRunning), started, bound, deleting(30)), Now: metav1.Unix(2000, 0)},
+			want:   plan{Row: RowMirror, Again: time.Minute},
 		},
 		"lost-unconfirmed": {
 			reason: "the downstream cache may be behind",

@@ -23,8 +23,13 @@ const (
 	ReasonAccess = "APIAccessRefused"
 	// ReasonNotFollowed: the downstream API server refuses a change of the pod,
 	// such as a resize, which then holds upstream only; an event only. It is tried
-	// again with the next change of the pod's spec.
+	// again with the next change of the pod's spec, and one that is forbidden (403)
+	// every minute too.
 	ReasonNotFollowed = "ChangeNotFollowed"
+	// ReasonStranded: the downstream pod was to end, and whoever should have ended
+	// it does not answer; an event and a DisruptionTarget condition only. The upstream
+	// pod is deleted.
+	ReasonStranded = "DownstreamPodStranded"
 	// ReasonCreateFailed: the downstream API server refused for now; an event
 	// only, never a status.
 	ReasonCreateFailed = "DownstreamCreateFailed"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,9 +42,16 @@ type Reconciler struct {
 	// large enough for it, and why, in words that follow "The pod". It is asked
 	// often and must not wait for anything. Nil is never.
 	TooLarge func(*corev1.Pod) (message string, tooLarge bool)
-	Events   events.EventRecorder
-	Metrics  *Metrics
-	Clock    clock.PassiveClock
+	// Orphan is called when there is an orphan, which is not deleted here. It must not
+	// wait for anything. Nil is nobody.
+	Orphan  func()
+	Events  events.EventRecorder
+	Metrics *Metrics
+	Clock   clock.PassiveClock
+
+	// forbidden is what was told of each pod with a change that is not allowed
+	// downstream, by key.
+	forbidden sync.Map
 }
 
 // Reconcile plans until a plan needs no further reading, and applies it. An
@@ -88,6 +96,9 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (Worl
 	downstream, err := read(ctx, r.Downstream.Client, r.Node.Below(key))
 	if err != nil {
 		return World{}, fmt.Errorf("downstream: %w", err)
+	}
+	if upstream == nil {
+		r.forbidden.Delete(key)
 	}
 	w := World{Upstream: upstream, Downstream: downstream, Now: metav1.NewTime(r.Clock.Now())}
 	if r.TooLarge != nil && downstream != nil && r.Node.Owns(downstream) && downstream.Spec.NodeName == "" && downstream.DeletionTimestamp == nil {

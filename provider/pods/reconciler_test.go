@@ -2,7 +2,6 @@ package pods
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"testing"
 
@@ -49,14 +48,21 @@ func TestReconcile(t *testing.T) {
 			want:       outcome{upstream: "up Pending", downstream: "down"},
 		},
 		"orphan": {
-			reason:     "a downstream pod is deleted when the upstream API server itself knows no pod",
+			reason:     "a downstream pod of which the upstream API server itself knows nothing is somebody else's to delete",
 			downstream: side{cached: twin(), live: twin()},
-			want:       outcome{},
+			want:       outcome{downstream: "down", orphan: true},
 		},
-		"orphan-replaced": {
+		"predecessor": {
+			reason:     "the predecessor of an upstream pod is deleted",
+			upstream:   side{cached: upstream(uid("next")), live: upstream(uid("next"))},
+			downstream: side{cached: twin(), live: twin()},
+			want:       outcome{upstream: "next Pending"},
+		},
+		"predecessor-replaced": {
 			reason:     "but not the one that took its place meanwhile",
+			upstream:   side{cached: upstream(uid("next")), live: upstream(uid("next"))},
 			downstream: side{cached: twin(), live: twin(uid("newer"))},
-			want:       outcome{downstream: "newer", failed: true},
+			want:       outcome{upstream: "next Pending", downstream: "newer", failed: true},
 		},
 		"downstream-cache-behind-own-create": {
 			reason:   "a pod that exists already is adopted, not created twice",
@@ -133,6 +139,11 @@ func TestReconcile(t *testing.T) {
 			downstream: side{live: twin(deleting(5), held)},
 			want:       outcome{upstream: "up Pending", downstream: "down"},
 		},
+		"finish-upstream-cache-behind": {
+			reason:   "a pod that ended well has not failed because the upstream cache still shows it running",
+			upstream: side{cached: upstream(deleting(5), held, phase(corev1.PodRunning)), live: upstream(deleting(5), held, phase(corev1.PodSucceeded))},
+			want:     outcome{upstream: "up Succeeded"},
+		},
 		"successor-of-the-name": {
 			reason:     "a status meant for one pod is never written to the next of its name",
 			upstream:   side{cached: upstream(), live: upstream(uid("next"))},
@@ -156,10 +167,12 @@ func TestReconcile(t *testing.T) {
 				Node: testNode(), Upstream: up, Downstream: down, Events: recorder, Metrics: metrics,
 				Clock: clocktesting.NewFakePassiveClock(metav1.Unix(3000, 0).Time),
 			}
+			orphan := false
+			r.Orphan = func() { orphan = true }
 			_, err = r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
 			got := outcome{
 				upstream: describe(t, upLive), downstream: identify(t, downLive), failed: err != nil, event: len(recorder.Events) > 0,
-				namespace: originOfNamespace(t, downLive),
+				namespace: originOfNamespace(t, downLive), orphan: orphan,
 			}
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
 				t.Errorf("%s: error %v, -want +got:\n%s", tc.reason, err, diff)
@@ -182,6 +195,7 @@ type outcome struct {
 	namespace  string // UID of the upstream namespace that it was created for
 	event      bool
 	failed     bool
+	orphan     bool // was told of
 }
 
 // build returns the cluster for the reconciler and for looking at it afterwards.
@@ -207,45 +221,6 @@ func (s side) build() (Cluster, client.Client) {
 		SubResourcePatch: patchAsTheServer,
 	})
 	return Cluster{Client: split, Live: live}, live
-}
-
-// deleteAsTheServer refuses a deletion that is meant for another UID, as API
-// servers do and the fake does not.
-func deleteAsTheServer(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-	options := client.DeleteOptions{}
-	options.ApplyOptions(opts)
-	stored := &corev1.Pod{}
-	if err := c.Get(ctx, client.ObjectKeyFromObject(o), stored); err != nil {
-		return err
-	}
-	if options.Preconditions == nil || options.Preconditions.UID == nil {
-		return errors.New("a deletion without a UID precondition")
-	}
-	if *options.Preconditions.UID != stored.UID {
-		return apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, o.GetName(), errors.New("precondition failed: UID"))
-	}
-	return c.Delete(ctx, o, opts...)
-}
-
-// patchAsTheServer refuses a patch that carries another UID, as API servers do
-// and the fake does not.
-func patchAsTheServer(ctx context.Context, c client.Client, subresource string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-	data, err := p.Data(o)
-	if err != nil {
-		return err
-	}
-	carried := &corev1.Pod{}
-	if err := json.Unmarshal(data, carried); err != nil {
-		return err
-	}
-	stored := &corev1.Pod{}
-	if err := c.Get(ctx, client.ObjectKeyFromObject(o), stored); err != nil {
-		return err
-	}
-	if carried.UID != stored.UID {
-		return apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, o.GetName(), errors.New("precondition failed: UID"))
-	}
-	return c.SubResource(subresource).Patch(ctx, o, p, opts...)
 }
 
 func newFake(pod *corev1.Pod) client.WithWatch {

@@ -40,7 +40,7 @@ func judge(err error) refusal {
 		return transient
 	case IsHomeless(err):
 		return homeless
-	case isNewNamespace(err):
+	case isNewNamespace(err), isAboutTheServer(err):
 		return transient
 	default:
 		return answered
@@ -56,18 +56,28 @@ func IsHomeless(err error) bool {
 
 // isAboutThePod says that the API server itself finds the pod wrong: a field is
 // invalid, or the request cannot be read. The same codes come from policies and
-// admission webhooks, which people change: those name no field (an admission
-// policy answers 422 by default) or name the webhook (400 by default).
+// admission webhooks, which people change: a policy names no field (and answers
+// 422 by default), and for a webhook the API server names it (400 by default, and
+// 422 with fields from validators).
 func isAboutThePod(err error) bool {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
+	if !errors.As(err, &status) || strings.Contains(err.Error(), "admission webhook") {
 		return false
 	}
 	if apierrors.IsInvalid(err) {
 		details := status.Status().Details
 		return details != nil && slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool { return c.Field != "" })
 	}
-	return apierrors.IsBadRequest(err) && !strings.Contains(err.Error(), "admission webhook")
+	return apierrors.IsBadRequest(err)
+}
+
+// isAboutTheServer says that the API server, or its etcd, is not well or has too
+// much to do. If that lasts, the node is NotReady and says so; an event for each pod
+// would be a storm. A webhook that it cannot reach is no such thing: it answers 500
+// then, and its text names the webhook.
+func isAboutTheServer(err error) bool {
+	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
+		apierrors.IsInternalError(err) && !strings.Contains(err.Error(), "webhook")
 }
 
 // isNewNamespace says that the default service account is not there yet, which

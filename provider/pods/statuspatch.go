@@ -14,10 +14,15 @@ import (
 // statusPatch returns the strategic merge patch of pods/status that gives the
 // upstream pod the status and the annotation. It holds only what differs, so
 // conditions and annotations of others survive, and the pod's UID, so that
-// another pod of the same name is never written.
-func statusPatch(upstream *corev1.Pod, status *corev1.PodStatus, downstreamNode string) ([]byte, error) {
+// another pod of the same name is never written. A status that ends the pod also
+// carries the version that it was made for: its end may have become known meanwhile,
+// to a process that leads or has led beside this one.
+func statusPatch(upstream *corev1.Pod, status *corev1.PodStatus, downstreamNode string, ends bool) ([]byte, error) {
 	before := corev1.Pod{Status: upstream.Status}
 	after := corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: upstream.UID}, Status: *status}
+	if ends {
+		after.ResourceVersion = upstream.ResourceVersion
+	}
 	if downstreamNode != "" && upstream.Annotations[api.DownstreamNodeAnnotation] != downstreamNode {
 		after.Annotations = map[string]string{api.DownstreamNodeAnnotation: downstreamNode}
 	}

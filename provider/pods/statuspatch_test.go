@@ -18,6 +18,7 @@ func TestStatusPatch(t *testing.T) {
 		upstream *corev1.Pod
 		status   corev1.PodStatus
 		node     string
+		ends     bool
 		want     string
 	}{
 		"first": {
@@ -36,6 +37,13 @@ func TestStatusPatch(t *testing.T) {
 			node:     "n1",
 			want:     `{"metadata":{"uid":"up"},"status":{"phase":"Running"}}`,
 		},
+		"ends": {
+			reason:   "an end that nobody saw is written only to what it was made for",
+			upstream: upstream(func(p *corev1.Pod) { p.ResourceVersion = "7" }),
+			status:   corev1.PodStatus{Phase: corev1.PodFailed},
+			ends:     true,
+			want:     `{"metadata":{"uid":"up","resourceVersion":"7"},"status":{"phase":"Failed"}}`,
+		},
 		"taken-back": {
 			reason: "what is no longer so is removed, conditions one by one",
 			upstream: upstream(func(p *corev1.Pod) {
@@ -48,7 +56,7 @@ func TestStatusPatch(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			patch, err := statusPatch(tc.upstream, &tc.status, tc.node)
+			patch, err := statusPatch(tc.upstream, &tc.status, tc.node, tc.ends)
 			if err != nil {
 				t.Fatal(err)
 			}

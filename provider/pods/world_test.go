@@ -25,14 +25,20 @@ type plan struct {
 	Notes          []string
 	Annotation     string
 	Warning        string
-	DeleteUpstream bool
+	DeleteUpstream bool // at once
+	AskUpstream    bool // with its own grace period
+	Orphan         bool
 	Again          time.Duration
 }
 
 func summary(a Action) plan {
 	p := plan{
 		Row: a.Row, Confirm: a.Confirm, Prepare: a.Prepare, Create: a.Create != nil, Change: a.Change != nil,
-		Annotation: a.DownstreamNode, DeleteUpstream: a.DeleteUpstream, Again: a.Again,
+		Annotation: a.DownstreamNode, Again: a.Again, Orphan: a.Orphan,
+	}
+	if a.DeleteUpstream != nil {
+		p.DeleteUpstream = a.DeleteUpstream.GraceSeconds != nil && *a.DeleteUpstream.GraceSeconds == 0
+		p.AskUpstream = !p.DeleteUpstream
 	}
 	if a.Delete != nil {
 		p.Delete, p.Grace = a.Delete.UID, -1
@@ -61,7 +67,8 @@ func testNode() Node {
 			UpstreamID: "cluster",
 			Node:       stash.VirtualNode{Name: "east", Labels: map[string]string{"clusterID": "east"}, RoutingKeys: stash.DefaultRoutingKeys()},
 		}},
-		InternalIP: "192.0.2.10",
+		InternalIP:    "192.0.2.10",
+		StrandedAfter: time.Minute,
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -61,11 +63,32 @@ func replacing(desired client.Object, present metav1.Object) {
 	desired.SetResourceVersion(present.GetResourceVersion())
 }
 
+// isSame says whether writing the desired object would change nothing of the one
+// that is there: neither the version that it was made for, nor anything else.
+func isSame(desired, present client.Object) bool {
+	present.SetCreationTimestamp(metav1.Time{})
+	present.SetManagedFields(nil)
+	present.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	return apiequality.Semantic.DeepEqual(desired, present)
+}
+
 // stripped drops what is never copied, before it is kept in memory.
 func stripped(object client.Object) client.Object {
 	object.SetAnnotations(nil)
 	object.SetManagedFields(nil)
 	return object
+}
+
+// emptyOf returns an empty object to read a key's object into.
+func emptyOf(kind translate.Kind) (client.Object, error) {
+	switch kind {
+	case translate.ConfigMap:
+		return &corev1.ConfigMap{}, nil
+	case translate.Secret:
+		return &corev1.Secret{}, nil
+	default:
+		return nil, fmt.Errorf("a %s cannot be copied", kind)
+	}
 }
 
 // metadataOf returns an empty object to read the metadata of a key's object into.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/spillway-io/spillway/provider/retry"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -79,6 +81,7 @@ type Controller struct {
 	collector *collector
 	upstream  client.Reader
 	tokens    kubernetes.Interface
+	retries   *retry.Limiter[Key]
 	events    events.EventRecorder
 	metrics   *metrics
 
@@ -114,9 +117,10 @@ func SetUp(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster,
 		WatchesRawSource(source.TypedKind(mgr.GetCache(), &corev1.Pod{}, c.upstreamPods())).
 		WatchesRawSource(source.TypedKind(downstream.GetCache(), &corev1.Pod{}, c.downstreamPods())).
 		WatchesRawSource(source.TypedFunc[Key](c.changedCopies)).
+		WatchesRawSource(c.retries.Source()).
 		WithOptions(controller.TypedOptions[Key]{
 			MaxConcurrentReconciles: workers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[Key](firstRetry, lastRetry),
+			RateLimiter:             c.retries,
 			ReconciliationTimeout:   reconcileTimeout,
 			// A downstream cluster that is down when we start is waited for.
 			CacheSyncTimeout: math.MaxInt64,
@@ -133,6 +137,9 @@ func SetUp(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster,
 	}
 	return c, nil
 }
+
+// Recovered has the copies that failed tried again at once.
+func (c *Controller) Recovered() { c.retries.Recovered() }
 
 func build(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster, opts Options) (*Controller, error) {
 	upstream, err := kubernetes.NewForConfig(watching(mgr.GetConfig()))
@@ -153,8 +160,8 @@ func build(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster,
 	}
 	c := &Controller{
 		rules: opts.Rules, book: notes, upstream: mgr.GetAPIReader(), tokens: upstream, metrics: metrics,
-		events: opts.Events,
-		users:  users{rules: opts.Rules, upstream: mgr.GetClient(), downstream: downstream.GetClient()},
+		events: opts.Events, retries: retry.NewLimiter[Key](firstRetry, lastRetry),
+		users: users{rules: opts.Rules, upstream: mgr.GetClient(), downstream: downstream.GetClient()},
 	}
 	c.watches = newWatches(upstream, c.changed)
 	c.keeper = &keeper{
@@ -173,8 +180,18 @@ func build(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster,
 // decoder, and one that decompresses needs 40 kB for itself.
 func watching(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
-	config.DisableCompression = true
+	// DisableCompression has no effect on a configuration that has its own Transport.
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return uncompressed{next} })
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	return config
+}
+
+// uncompressed asks for answers as they are.
+type uncompressed struct{ next http.RoundTripper }
+
+func (u uncompressed) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	request.Header.Set("Accept-Encoding", "identity")
+	return u.next.RoundTrip(request)
 }

@@ -105,31 +105,59 @@ func (k *keeper) do(ctx context.Context, key Key, t task, verb Verb, s Situation
 			return false, err
 		}
 		return false, k.remove(ctx, key, versionOf(s.Copy))
-	case Create, Update:
+	case Create, Update, Verify:
 	}
 	object, from, err := t.content(ctx)
 	if err != nil {
 		return false, err
 	}
-	if verb == Create {
-		err = k.downstream.Create(ctx, object, pods.FieldOwner)
-	} else {
-		replacing(object, s.Copy)
-		err = k.downstream.Update(ctx, object, pods.FieldOwner)
-	}
-	switch {
+	switch did, err := k.write(ctx, key, verb, object, s.Copy); {
 	case err == nil:
 		k.settle(key, s, Versions{Upstream: from, Copy: versionOf(object)})
-		logf.FromContext(ctx).V(1).Info("Wrote a copy", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "verb", verb)
+		logf.FromContext(ctx).V(1).Info(did, "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "verb", verb)
 		return false, nil
 	case verb == Create && apierrors.IsAlreadyExists(err):
 		return true, nil
-	case verb == Update && (apierrors.IsConflict(err) || apierrors.IsNotFound(err)):
+	case verb != Create && (apierrors.IsConflict(err) || apierrors.IsNotFound(err)):
 		return true, nil
-	case verb == Update && isUnchangeable(err):
+	case verb != Create && isUnchangeable(err):
 		return true, k.remove(ctx, key, versionOf(s.Copy))
+	default:
+		return false, refused(key, err)
 	}
-	return false, refused(key, err)
+}
+
+// write writes the copy, also over one that is present, or finds that this would
+// change nothing. It says what it did, for the log.
+func (k *keeper) write(ctx context.Context, key Key, verb Verb, object client.Object, present metav1.Object) (did string, err error) {
+	const wrote = "Wrote a copy"
+	if verb == Create {
+		return wrote, k.downstream.Create(ctx, object, pods.FieldOwner)
+	}
+	replacing(object, present)
+	if verb == Verify {
+		if right, err := k.isRight(ctx, key, object); right || err != nil {
+			return "Found a copy as it has to be", err
+		}
+	}
+	return wrote, k.downstream.Update(ctx, object, pods.FieldOwner)
+}
+
+// isRight says whether the copy is what it is to be. Its content is read for that,
+// and not kept. One that may not be read has to be written.
+func (k *keeper) isRight(ctx context.Context, key Key, desired client.Object) (bool, error) {
+	present, err := emptyOf(key.Kind)
+	if err != nil {
+		return false, err
+	}
+	err = k.live.Get(ctx, key.object(), present)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot read what is there: %w", redact(key.Kind, err))
+	}
+	return isSame(desired, present), nil
 }
 
 func (k *keeper) settle(key Key, s Situation, versions Versions) {

@@ -32,8 +32,8 @@ type Situation struct {
 	Owned bool
 	// Needed says that a pod which uses the copy cannot do without.
 	Needed bool
-	// Settled is the zero value until a write has made the copy right; after a
-	// restart none has.
+	// Settled is the zero value until the copy was made right, or found to be; after a
+	// restart it was not.
 	Settled Versions
 	// Fresh says that the write was moments ago, so that Copy, which comes from a
 	// cache, may be behind it.
@@ -47,9 +47,11 @@ type Verb string
 
 // The verbs.
 const (
-	Leave    Verb = "leave"
-	Create   Verb = "create"
-	Update   Verb = "update"
+	Leave  Verb = "leave"
+	Create Verb = "create"
+	Update Verb = "update"
+	// Verify is Update unless the copy, read from the API server, is right already.
+	Verify   Verb = "verify"
 	Withdraw Verb = "withdraw"
 )
 
@@ -101,6 +103,7 @@ const (
 //	exists           none                     create    ready
 //	exists           ours, as we left it      leave     ready
 //	exists           ours, just corrected     leave     ready     somebody changes it all the time
+//	exists           ours, never written      verify    ready     by this process: most likely it is right
 //	exists           ours, unknown version    update    ready     of either; writing what is there is no change
 func Plan(s Situation) Action {
 	switch {
@@ -116,6 +119,8 @@ func Plan(s Situation) Action {
 		return Action{Verb: Create, State: Ready}
 	case s.Settled == Versions{Upstream: versionOf(s.Upstream), Copy: versionOf(s.Copy)}:
 		return Action{Verb: Leave, State: Ready}
+	case s.Settled == Versions{}:
+		return Action{Verb: Verify, State: Ready}
 	case s.Corrected && s.Settled.Upstream == versionOf(s.Upstream):
 		return Action{Verb: Leave, State: Ready, Again: correctionPause}
 	default:

@@ -73,9 +73,9 @@ func TestPlan(t *testing.T) {
 			want:   Action{Verb: Leave, State: Ready},
 		},
 		"restarted": {
-			reason: "nothing is known; writing what is there is no change",
+			reason: "nothing is known; most likely it is right",
 			in:     Situation{Upstream: up, Copy: down, Owned: true},
-			want:   Action{Verb: Update, State: Ready},
+			want:   Action{Verb: Verify, State: Ready},
 		},
 		"upstream-changed": {
 			reason: "an update follows at once, also right after another write",

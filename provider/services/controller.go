@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/spillway-io/spillway/provider/retry"
 )
 
 const (
@@ -41,6 +42,7 @@ const (
 // chosen namespace on.
 func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache) error {
 	upstream := mgr.GetCache()
+	r.retries = retry.NewLimiter[reconcile.Request](firstRetry, lastRetry)
 	c, err := builder.ControllerManagedBy(mgr).
 		Named("services").
 		WatchesRawSource(watch(upstream, namespaceMetadata(), func(o client.Object) types.NamespacedName {
@@ -49,9 +51,10 @@ func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache) error {
 		WatchesRawSource(watch(upstream, &corev1.Pod{}, whole, created())).
 		WatchesRawSource(watch(downstream, &corev1.Service{}, r.above)).
 		WatchesRawSource(watch(downstream, &discoveryv1.EndpointSlice{}, r.above)).
+		WatchesRawSource(r.retries.Source()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			RateLimiter:             r.retries,
 			ReconciliationTimeout:   reconcileTimeout,
 			// A downstream cluster that is down when we start is waited for.
 			CacheSyncTimeout: math.MaxInt64,
@@ -67,6 +70,10 @@ func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache) error {
 	})
 	return nil
 }
+
+// Recovered has the Services that failed tried again at once. It must not be called
+// before SetUp.
+func (r *Reconciler) Recovered() { r.retries.Recovered() }
 
 // begin has a controller that is running watch another kind. When it returns, the
 // cache knows the kind: reading from it waits until it is filled.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/provider/pods"
+	"github.com/spillway-io/spillway/provider/retry"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -40,6 +41,7 @@ type Reconciler struct {
 
 	// watched has the Services of the upstream cluster watched, once.
 	watched func() error
+	retries *retry.Limiter[reconcile.Request]
 }
 
 // Ours selects the downstream Services and EndpointSlices that the downstream

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/component-helpers/storage/volume"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -23,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/spillway-io/spillway/provider/retry"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -43,6 +43,7 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, downstream 
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, claimsIndex, r.claims); err != nil {
 		return fmt.Errorf("cannot index the upstream pods: %w", err)
 	}
+	r.retries = retry.NewLimiter[reconcile.Request](firstRetry, lastRetry)
 	r.woken = make(chan event.TypedGenericEvent[*corev1.Pod])
 	// A resync of the caches is no news: what is wanted again asks for it.
 	news := builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})
@@ -53,8 +54,9 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, downstream 
 		Watches(&storagev1.StorageClass{}, handler.EnqueueRequestsFromMapFunc(r.claimsOfClass), news).
 		WatchesRawSource(source.Kind(downstream, &corev1.PersistentVolumeClaim{},
 			handler.TypedEnqueueRequestsFromMapFunc(r.upstreamOf), predicate.TypedResourceVersionChangedPredicate[*corev1.PersistentVolumeClaim]{})).
+		WatchesRawSource(r.retries.Source()).
 		WithOptions(controller.Options{
-			RateLimiter:           workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			RateLimiter:           r.retries,
 			ReconciliationTimeout: reconcileTimeout,
 			// A downstream cluster that is down when we start is waited for.
 			CacheSyncTimeout: math.MaxInt64,
@@ -65,6 +67,10 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, downstream 
 	}
 	return nil
 }
+
+// Recovered has the claims that failed tried again at once. It must not be called
+// before SetUp.
+func (r *Reconciler) Recovered() { r.retries.Recovered() }
 
 // Woken is the source of the upstream pods that may have waited for a claim. It is
 // there after SetUp.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/spillway-io/spillway/provider/pods"
+	"github.com/spillway-io/spillway/provider/retry"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -44,7 +45,8 @@ type Reconciler struct {
 	// MakeNamespace has the downstream namespace for an upstream one exist.
 	MakeNamespace func(ctx context.Context, upstream string) error
 
-	woken chan event.TypedGenericEvent[*corev1.Pod]
+	retries *retry.Limiter[reconcile.Request]
+	woken   chan event.TypedGenericEvent[*corev1.Pod]
 }
 
 // Reconcile looks at one upstream claim, and has the pods that wait for it look
