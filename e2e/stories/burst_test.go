@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/e2e/playground"
 )
 
 // Of 300 pods at once, fifty belong on own machines.
@@ -40,7 +42,8 @@ spec:
 )
 
 // TestReplicas are the stories of one, two and three webhook replicas, which
-// start in turn, and of what happens when one is killed.
+// start in turn, and of what happens when one is killed, or etcd, or the
+// API server.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	r := replicatedStage(t)
@@ -56,7 +59,10 @@ func TestReplicas(t *testing.T) {
 		t.Run(fmt.Sprintf("%d count a rollout", len(r.replicas)), r.countRollout)
 		t.Run(fmt.Sprintf("%d count a burst", len(r.replicas)), r.countBurst)
 	}
-	t.Run("one is killed", r.loseOne)
+	for _, server := range []*playground.Process{r.upstream.Etcd, r.upstream.APIServer} {
+		t.Run(server.Name()+" is killed", func(t *testing.T) { r.lose(t, server) })
+	}
+	t.Run("one is killed", r.loseOne) // it may be the leader, whom nobody follows for half a minute
 	t.Run("a spread turns bad", r.admitWithout)
 }
 

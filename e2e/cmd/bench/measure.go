@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,13 +37,8 @@ type result struct {
 	// allRunning is the time from the first request to the last pod's Running,
 	// allGone that from the first deletion to the last pod's end.
 	allRunning, allGone time.Duration
-	used                map[string]usage
-}
-
-// usage is what a process used until all pods were Running.
-type usage struct {
-	cpu      time.Duration
-	resident uint64 // bytes
+	// used is what the processes used until all pods were Running.
+	used map[string]playground.Usage
 }
 
 func (r result) rate() float64 { return float64(len(r.latencies)) / r.allRunning.Seconds() }
@@ -58,7 +52,7 @@ func (r result) cpu(process string, pods int) string {
 	if !ok {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f s (%.1f ms/pod)", used.cpu.Seconds(), used.cpu.Seconds()*1000/float64(pods))
+	return fmt.Sprintf("%.1f s (%.1f ms/pod)", used.CPU.Seconds(), used.CPU.Seconds()*1000/float64(pods))
 }
 
 func (r result) memory(process string) string {
@@ -66,7 +60,7 @@ func (r result) memory(process string) string {
 	if !ok {
 		return "-"
 	}
-	return fmt.Sprintf("%d MiB", used.resident>>20)
+	return fmt.Sprintf("%d MiB", used.Resident>>20)
 }
 
 // ledger notes when each pod was asked for, ran and went.
@@ -213,26 +207,21 @@ func (n *ledger) result(began time.Time) result {
 	return r
 }
 
-func sample(processes map[string]*playground.Process) (map[string]usage, error) {
-	samples := make(map[string]usage, len(processes))
+func sample(processes map[string]*playground.Process) (map[string]playground.Usage, error) {
+	samples := make(map[string]playground.Usage, len(processes))
 	for name, process := range processes {
-		proc, err := procfs.NewProc(process.PID())
-		if err != nil {
-			return nil, fmt.Errorf("cannot find process %s: %w", name, err)
+		var err error
+		if samples[name], err = process.Usage(); err != nil {
+			return nil, err
 		}
-		stat, err := proc.Stat()
-		if err != nil {
-			return nil, fmt.Errorf("cannot measure process %s: %w", name, err)
-		}
-		samples[name] = usage{cpu: time.Duration(stat.CPUTime() * float64(time.Second)), resident: uint64(stat.ResidentMemory())}
 	}
 	return samples, nil
 }
 
-func difference(before, after map[string]usage) map[string]usage {
-	used := make(map[string]usage, len(after))
+func difference(before, after map[string]playground.Usage) map[string]playground.Usage {
+	used := make(map[string]playground.Usage, len(after))
 	for name := range after {
-		used[name] = usage{cpu: after[name].cpu - before[name].cpu, resident: after[name].resident}
+		used[name] = playground.Usage{CPU: after[name].CPU - before[name].CPU, Resident: after[name].Resident}
 	}
 	return used
 }

@@ -1,0 +1,116 @@
+package stories
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// entry is what the audit log says of a write.
+type entry struct {
+	Verb, RequestURI         string
+	User                     struct{ Username string }
+	ObjectRef                struct{ Namespace, Resource, Subresource, Name string }
+	RequestReceivedTimestamp time.Time
+}
+
+// written returns what anybody wrote since then to the node, and in the namespaces
+// of the story. What is about its newcomers is counted only.
+func (s *lossStory) written(since time.Time) (newcomers int, others []entry) {
+	s.Helper()
+	file, err := os.Open(s.on.log)
+	s.must("open the audit log", err)
+	defer func() { s.must("close the audit log", file.Close()) }()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e entry
+		s.must("read the audit log", json.Unmarshal(lines.Bytes(), &e))
+		ours := e.ObjectRef.Resource == "nodes" && e.ObjectRef.Name == s.name || e.ObjectRef.Namespace == s.namespace || e.ObjectRef.Namespace == s.staying
+		switch {
+		case !ours || !e.RequestReceivedTimestamp.After(since):
+		case strings.HasPrefix(e.ObjectRef.Name, "newcomer-"), e.ObjectRef.Resource == "pods" && e.Verb == "create":
+			newcomers++
+		default:
+			others = append(others, e)
+		}
+	}
+	s.must("read the audit log", lines.Err())
+	return newcomers, others
+}
+
+// identities sees which pods of StatefulSets run downstream, in any namespace.
+type identities struct {
+	stop func()
+
+	mu      sync.Mutex
+	running map[string]map[types.UID]bool
+	twice   []error
+	seen    int
+}
+
+func (l *losing) watchesIdentities(t *testing.T) *identities {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	stream, err := l.downstream.Client().CoreV1().Pods("").Watch(ctx, metav1.ListOptions{LabelSelector: "app=db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &identities{running: map[string]map[types.UID]bool{}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for event := range stream.ResultChan() {
+			if pod, isPod := event.Object.(*corev1.Pod); isPod {
+				i.sees(pod, event.Type == watch.Deleted)
+			}
+		}
+	}()
+	i.stop = func() {
+		cancel()
+		stream.Stop()
+		<-done
+	}
+	return i
+}
+
+func (i *identities) sees(pod *corev1.Pod, gone bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	running := i.running[pod.Name]
+	if running == nil {
+		running = map[types.UID]bool{}
+		i.running[pod.Name] = running
+	}
+	delete(running, pod.UID)
+	if pod.Status.Phase == corev1.PodRunning && !gone {
+		running[pod.UID] = true
+		i.seen++
+	}
+	if len(running) > 1 {
+		i.twice = append(i.twice, fmt.Errorf("%d pods %s were Running at a time", len(running), pod.Name))
+	}
+}
+
+func (i *identities) sawOneOfEach() error {
+	i.stop()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.seen == 0 {
+		return errors.New("no StatefulSet's pod was seen")
+	}
+	return errors.Join(i.twice...)
+}

@@ -1,0 +1,116 @@
+package stories
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/spillway-io/spillway/e2e/faults"
+	"github.com/spillway-io/spillway/e2e/playground"
+)
+
+// lossPolicy has the API server write down who writes events, nodes and what pods
+// are.
+const lossPolicy = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  verbs: [create, update, patch, delete]
+  resources:
+  - {group: "", resources: [pods, pods/status, events, nodes, nodes/status]}
+  - {group: events.k8s.io, resources: [events]}
+- level: None
+`
+
+// losing is a stage whose clocks run fast, with virtual nodes that get lost.
+type losing struct {
+	stage
+	// log is the audit log of the upstream cluster.
+	log string
+}
+
+func lossStage(t *testing.T) *losing {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	t.Cleanup(cancel)
+	l := &losing{stage: shared}
+	l.dir = filepath.Join(shared.dir, "loss")
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	l.log = filepath.Join(filepath.Dir(policy), "audit.log")
+	if err := os.WriteFile(policy, []byte(lossPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clusters, err := playground.StartAll(ctx,
+		playground.Options{
+			Name: "lossy", Dir: l.dir, Binaries: l.binaries, Nodes: []*corev1.Node{ownNode("own-1"), ownNode("own-2"), ownNode("own-3")},
+			ExtraArgs: map[playground.Component][]string{
+				playground.APIServer: {
+					fmt.Sprintf("--default-not-ready-toleration-seconds=%.0f", toleration.Seconds()),
+					fmt.Sprintf("--default-unreachable-toleration-seconds=%.0f", toleration.Seconds()),
+					"--audit-policy-file=" + policy, "--audit-log-path=" + l.log,
+				},
+				playground.ControllerManager: {
+					"--node-monitor-period=500ms", "--node-monitor-grace-period=" + leasePeriod.String(),
+					"--node-eviction-rate=10", // or each lost node waits 10 s for the one before
+				},
+			},
+		},
+		playground.Options{Name: "beyond", Dir: l.dir, Binaries: l.binaries, Nodes: []*corev1.Node{playground.FakeNode("beyond-1"), playground.FakeNode("beyond-2")}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.upstream, l.downstream = clusters[0], clusters[1]
+	atEnd(t, clusters[1].Stop)
+	atEnd(t, clusters[0].Stop)
+	if l.webhook, err = playground.StartWebhook(ctx, playground.WebhookOptions{Binary: l.spillway, Upstream: l.upstream}); err != nil {
+		t.Fatal(err)
+	}
+	atEnd(t, l.webhook.Stop)
+	return l
+}
+
+// start starts a virtual node that probes five times as often as others.
+func (l *losing) start(t *testing.T, name, downstreamKubeconfig string, args ...string) *playground.VirtualNode {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	node, err := playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
+		Binary: l.spillway, Name: name, Upstream: l.upstream, Downstream: l.downstream, DownstreamKubeconfig: downstreamKubeconfig,
+		Labels: map[string]string{"clusterID": name}, ExtraArgs: append(args, "--probe-interval=2s"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	atEnd(t, node.Stop)
+	return node
+}
+
+// losable is a virtual node whose downstream cluster can be cut off.
+type losable struct {
+	t     *testing.T
+	on    *losing
+	name  string
+	node  *playground.VirtualNode
+	proxy *faults.Proxy
+}
+
+func (l *losing) losable(t *testing.T, name string) *losable {
+	t.Helper()
+	target, err := l.downstream.NodeConfig(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := faults.Start(t.Context(), faults.Options{Name: "proxy-" + name, Dir: l.dir, Target: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	atEnd(t, proxy.Stop)
+	return &losable{t: t, on: l, name: name, proxy: proxy, node: l.start(t, name, proxy.Kubeconfig())}
+}
