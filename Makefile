@@ -20,6 +20,11 @@ ONLY        ?=
 FUZZTIME    ?= 30s
 LAW_PODS    ?= 100000
 BENCH_SHORT ?=
+PODS        ?= 5000
+CHAOS_SHORT ?=
+CHAOS_ROUNDS ?= 20
+CHAOS_SEED  ?= 0
+CHAOS_ONLY  ?=
 
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
@@ -82,6 +87,16 @@ e2e: ## Stories on real control planes only; RUN=regexp chooses, and tells more
 conformance: ## Kubernetes' own tests of a node, on a kubelet and on a virtual node; RUN=regexp, ONLY=kubelet or virtual-node
 	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/conformance ./cmd/conformance && \
 		exec ../$(tools)/conformance -run '$(RUN)' -only '$(ONLY)'
+
+# A command and no test, so that make test leaves nothing out. exec, for the sake of Ctrl-C.
+.PHONY: chaos
+chaos: ## Break everything while pods come and go; CHAOS_SHORT=1 is one round, CHAOS_SEED=n repeats, CHAOS_ROUNDS=20, CHAOS_ONLY=text
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/chaos ./cmd/chaos && \
+		exec ../$(tools)/chaos $(if $(CHAOS_SHORT),-short) -rounds=$(CHAOS_ROUNDS) -seed=$(CHAOS_SEED) -only='$(CHAOS_ONLY)'
+
+.PHONY: scale
+scale: ## What PODS=5000 pods on one virtual node cost: writes, memory, restarts; fails on counts
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/scale ./cmd/scale && exec ../$(tools)/scale -pods $(PODS)
 
 .PHONY: lint
 lint: $(tools)/golangci-lint ## Judge the code by hack/golangci.yml, and prove that its rules bite
