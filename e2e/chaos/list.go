@@ -23,9 +23,8 @@ type fault struct {
 	strike func(context.Context, *Stage) (heal func(context.Context) error, err error)
 }
 
-// list are all faults. Those that kill API servers are last but one in their effect:
-// what they cost the rest of the world is repaired by helpUp, what they cost Spillway
-// is not.
+// list are all faults. What those that stop servers cost schedulers, controllers and
+// kwok is repaired by helpUp; what they cost Spillway is not.
 func list() []fault {
 	return []fault{
 		{name: "kill -9 of the leader", harms: theNode, strike: killLeader},

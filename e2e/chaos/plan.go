@@ -35,8 +35,8 @@ type Round struct {
 	Steps []Step
 }
 
-// Short is the list with every fault once: the two outages last as long as
-// there, the others a few seconds.
+// Short has every fault once that is not extra: the two outages as long as ever, the
+// others for a few seconds.
 func Short() Round {
 	return choose("each fault once, shortly", func(f fault) (time.Duration, bool) { return f.shortly(), !f.extra })
 }
