@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	corev1 "k8s.io/api/core/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"sigs.k8s.io/randfill"
 	"sigs.k8s.io/yaml"
 
@@ -164,11 +165,13 @@ func fuzzedRules(mode uint8, prefixed bool) translate.Rules {
 	return rules
 }
 
-// isKnown: the errors that the virtual node has an answer to.
+// isKnown: the errors that the virtual node has an answer to. Several at once are about
+// the fields of terms that no API server stores.
 func isKnown(err error) bool {
 	_, unreadable := errors.AsType[*stash.Error](err)
 	_, refused := errors.AsType[*translate.AccessError](err)
-	return unreadable || refused || errors.Is(err, stash.ErrNotRouted)
+	_, invalid := errors.AsType[utilerrors.Aggregate](err)
+	return unreadable || refused || invalid || errors.Is(err, stash.ErrNotRouted)
 }
 
 // lawOwnership: whatever the upstream pod's own labels and annotations claim.
