@@ -84,7 +84,7 @@ const (
 	// DeleteOrphansAnnotation is set by operators on a virtual node whose orphans,
 	// downstream pods without an upstream pod, are so many that they are not deleted
 	// by themselves. Its value is how many may be deleted at most: the number that
-	// the Node's event gave. The virtual node removes it when it is done.
+	// the Node's event gave. The virtual node removes it before it deletes the first.
 	DeleteOrphansAnnotation = "spillway.io/delete-orphans"
 	// DownstreamAnnotation on a virtual node is the id of its downstream cluster, the
 	// UID of its kube-system namespace. The virtual node writes it, and refuses to

@@ -68,10 +68,12 @@ func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	return mapper, nil
 }
 
-// upstreamCache holds the virtual node and its pods.
-func upstreamCache(name string) cache.Options {
+// upstreamCache holds the virtual node and its pods. Who waits to become the leader
+// outlives an outage of the upstream API server, and must not be behind after it.
+func upstreamCache(name string, patient *http.Client, informers *relist.Informers) cache.Options {
 	return cache.Options{
-		NewInformer:                  relist.NewInformer,
+		HTTPClient:                   patient,
+		NewInformer:                  informers.New,
 		SyncPeriod:                   new(resync),
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: new(true),
@@ -88,7 +90,7 @@ func upstreamCache(name string) cache.Options {
 // pods whole and of all others, and of nodes, what the capacity depends on. The
 // manager does not wait for it: the Node has to say that the cluster is down, not
 // to vanish.
-func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identity, gate *claim.Gate) (cluster.Cluster, error) {
+func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identity, gate *claim.Gate, informers *relist.Informers) (cluster.Cluster, error) {
 	patient, err := patientClient(config, mgr.GetLogger().WithName("downstream-cache"))
 	if err != nil {
 		return nil, err
@@ -103,7 +105,7 @@ func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identi
 		o.MapperProvider = newMapper
 		o.Cache = cache.Options{
 			HTTPClient:                   patient,
-			NewInformer:                  relist.NewInformer,
+			NewInformer:                  informers.New,
 			SyncPeriod:                   new(resync),
 			DefaultUnsafeDisableDeepCopy: new(true),
 			ReaderFailOnMissingInformer:  true,

@@ -28,8 +28,8 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 	}
 	reconciler := &pods.Reconciler{
 		Node:       pods.Node{Rules: v.rules, InternalIP: v.opts.InternalIP, StrandedAfter: v.opts.StrandedAfter},
-		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader()},
-		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.live()},
+		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader(), Behind: v.informers.upstream.Doubt},
+		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.live(), Behind: v.informers.downstream.Doubt},
 		TooLarge:   tooLarge(ctx, v.below.GetCache(), v.opts.Policy),
 		Events:     v.up.GetEventRecorder(recorder),
 		Metrics:    metrics,

@@ -24,6 +24,7 @@ import (
 	"github.com/spillway-io/spillway/provider/claim"
 	"github.com/spillway-io/spillway/provider/node"
 	"github.com/spillway-io/spillway/provider/pods"
+	"github.com/spillway-io/spillway/provider/relist"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -82,6 +83,8 @@ type virtualNode struct {
 	// is there when they run.
 	anchor *anchor.Keeper
 	stop   func()
+	// informers fill the caches of the two clusters.
+	informers struct{ upstream, downstream relist.Informers }
 	// gate lets nothing be written downstream before this process may.
 	gate *claim.Gate
 	// up runs all parts, with the upstream cluster's cache; below has the
@@ -126,14 +129,14 @@ func open(ctx context.Context, opts Options) (*virtualNode, error) {
 	if v.rules.UpstreamID, err = readUpstreamID(ctx, v.upstream); err != nil {
 		return nil, err
 	}
-	if v.up, err = newManager(ctx, opts, v.identity); err != nil {
+	if v.up, err = newManager(ctx, opts, v.identity, &v.informers.upstream); err != nil {
 		return nil, err
 	}
 	v.anchor = anchor.NewKeeper(anchor.Sources{
 		Upstream: v.upstream, Downstream: v.downstream, Node: opts.Name, Server: opts.Downstream.Host,
 		Elected: v.up.Elected(), Refuse: func() { v.stop() },
 	})
-	v.below, err = newDownstream(opts.Downstream, v.up, v.rules.Identity, v.gate)
+	v.below, err = newDownstream(opts.Downstream, v.up, v.rules.Identity, v.gate, &v.informers.downstream)
 	return v, err
 }
 
@@ -176,7 +179,7 @@ func readUpstreamID(ctx context.Context, upstream kubernetes.Interface) (string,
 }
 
 // newManager returns the manager of the upstream cluster.
-func newManager(ctx context.Context, opts Options, identity string) (manager.Manager, error) {
+func newManager(ctx context.Context, opts Options, identity string, informers *relist.Informers) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -187,12 +190,16 @@ func newManager(ctx context.Context, opts Options, identity string) (manager.Man
 			return nil, err
 		}
 	}
+	patient, err := patientClient(opts.Upstream, logf.FromContext(ctx).WithName("upstream-cache"))
+	if err != nil {
+		return nil, err
+	}
 	mgr, err := manager.New(opts.Upstream, manager.Options{
 		Scheme:                              scheme,
 		Logger:                              logf.FromContext(ctx),
 		BaseContext:                         func() context.Context { return context.WithoutCancel(ctx) },
 		MapperProvider:                      newMapper,
-		Cache:                               upstreamCache(opts.Name),
+		Cache:                               upstreamCache(opts.Name, patient, informers),
 		HealthProbeBindAddress:              opts.HealthAddress,
 		Metrics:                             metricsserver.Options{BindAddress: opts.MetricsAddress},
 		LeaderElection:                      opts.LeaderElect,

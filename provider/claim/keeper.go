@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// requestTimeout bounds a request about the Lease. A longer one would not end
+	// requestTimeout bounds each request about the Lease; taking it needs several, of
+	// which an API server that is slow may take 5 s for each. A longer one would not end
 	// before the claim is good for nothing any more.
 	requestTimeout = goodFor - lookEvery
 	// releaseTimeout bounds the release, for which the process's end has to wait.
@@ -90,8 +91,6 @@ func (k *Keeper) Run(ctx context.Context) error {
 // turn looks at the claim and does what follows. It returns when the next turn has
 // to begin at the latest, counted from the beginning of this one.
 func (k *Keeper) turn(ctx context.Context) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	if k.held && k.known {
 		return k.take(ctx)
 	}
@@ -105,7 +104,7 @@ func (k *Keeper) turn(ctx context.Context) (time.Duration, error) {
 	case Watch:
 		return again, nil
 	case Take:
-		if _, err := k.Identify(ctx); err != nil {
+		if err := k.identify(ctx); err != nil {
 			return lookEvery, err
 		}
 		return k.take(ctx)
@@ -133,8 +132,18 @@ func (k *Keeper) suspend(cause error) error {
 	return cause
 }
 
+// identify returns nil if the downstream cluster is the virtual node's.
+func (k *Keeper) identify(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := k.Identify(ctx)
+	return err
+}
+
 // look reads the Lease.
 func (k *Keeper) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	lease, err := k.leases().Get(ctx, k.LeaseName(), metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -158,7 +167,7 @@ func (k *Keeper) take(ctx context.Context) (time.Duration, error) {
 	if k.lease == nil {
 		next, err = k.create(ctx, next)
 	} else {
-		next, err = k.leases().Update(ctx, next, metav1.UpdateOptions{})
+		next, err = k.update(ctx, next)
 	}
 	if apierrors.IsNotFound(err) && k.held {
 		// Somebody deleted it, or it never was in the cluster that answers now.
@@ -185,19 +194,41 @@ func (k *Keeper) leases() coordinationclient.LeaseInterface {
 	return k.Downstream.CoordinationV1().Leases(k.Namespace)
 }
 
-// create creates the Lease, and its namespace if there is none. That carries no
-// marks: it serves others as well, and must not go with what is ours.
+func (k *Keeper) update(ctx context.Context, lease *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return k.leases().Update(ctx, lease, metav1.UpdateOptions{})
+}
+
+// create creates the Lease, and its namespace if there is none.
 func (k *Keeper) create(ctx context.Context, lease *coordinationv1.Lease) (*coordinationv1.Lease, error) {
-	created, err := k.leases().Create(ctx, lease, metav1.CreateOptions{})
+	created, err := k.createLease(ctx, lease)
 	if !apierrors.IsNotFound(err) {
 		return created, err
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: k.Namespace}}
-	_, err = k.Downstream.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := k.createNamespace(ctx); err != nil {
 		return nil, fmt.Errorf("cannot create its namespace: %w", err)
 	}
+	return k.createLease(ctx, lease)
+}
+
+func (k *Keeper) createLease(ctx context.Context, lease *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	return k.leases().Create(ctx, lease, metav1.CreateOptions{})
+}
+
+// createNamespace creates one without marks: it serves others as well, and must not go
+// with what is ours.
+func (k *Keeper) createNamespace(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: k.Namespace}}
+	_, err := k.Downstream.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
 }
 
 // release gives the claim back, unless a write is under way that may still arrive:
@@ -229,7 +260,7 @@ func (k *Keeper) giveBack(ctx context.Context) error {
 	if k.record(k.lease).Holder != k.Holder {
 		return errors.New("it is not held any more")
 	}
-	if _, err := k.leases().Update(ctx, released(k.lease), metav1.UpdateOptions{}); err != nil {
+	if _, err := k.update(ctx, released(k.lease)); err != nil {
 		return fmt.Errorf("cannot write the claim: %w", err)
 	}
 	return nil

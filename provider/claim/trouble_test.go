@@ -105,3 +105,29 @@ func TestDeletedClaim(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowServer: an API server that takes 5 s for everything is slow, not away. It can
+// be claimed.
+func TestSlowServer(t *testing.T) {
+	for name, before := range map[string]func(t *testing.T, w *world){
+		"first":   func(_ *testing.T, w *world) { w.namespace = false },
+		"free":    func(*testing.T, *world) {},
+		"restart": func(t *testing.T, w *world) { w.startsLeader(t, "me").crashes(t, w) },
+		"crashed": func(t *testing.T, w *world) { w.startsLeader(t, "other").crashes(t, w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			tell(t, func(t *testing.T, w *world) {
+				before(t, w)
+				w.latency = 5 * time.Second
+				p := w.startsLeader(t, "me")
+				if err := p.writesWithin(t, time.Minute); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(time.Minute)
+				if err := p.writesWithin(t, goodFor); err != nil {
+					t.Errorf("a minute later: %v", err)
+				}
+			})
+		})
+	}
+}

@@ -188,8 +188,12 @@ func (w *world) starts(t *testing.T, holder string) *process {
 	return p
 }
 
-// identify says whether it is the right cluster.
+// identify says whether it is the right cluster, which takes a request.
 func (w *world) identify(context.Context) (string, error) {
+	w.mu.Lock()
+	latency := w.latency
+	w.mu.Unlock()
+	<-time.After(latency)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return "downstream-uid", w.stranger

@@ -39,15 +39,11 @@ type operation struct {
 	Value string `json:"value,omitempty"`
 }
 
-// spending returns the JSON patch of a Node that lowers the annotation by n, and
-// fails when it does not say what was asked any more.
-func spending(a asked, n int) ([]byte, error) {
+// spending returns the JSON patch of a Node that removes the annotation, and fails when
+// that does not say what was asked any more.
+func spending(a asked) ([]byte, error) {
 	path := "/metadata/annotations/" + strings.ReplaceAll(api.DeleteOrphansAnnotation, "/", "~1")
-	change := operation{Op: "remove", Path: path}
-	if left := a.number - n; left > 0 {
-		change = operation{Op: "replace", Path: path, Value: strconv.Itoa(left)}
-	}
-	patch, err := json.Marshal([]operation{{Op: "test", Path: path, Value: a.value}, change})
+	patch, err := json.Marshal([]operation{{Op: "test", Path: path, Value: a.value}, {Op: "remove", Path: path}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode the patch of the node: %w", err)
 	}

@@ -34,18 +34,19 @@ func (s *Sweeper) guard(ctx context.Context, node *corev1.Node, verdict Verdict,
 	return result, errors.Join(firstErr, err)
 }
 
-// release deletes as many as it was asked to. They do not count as deleted lately,
-// since somebody knew of them, unless that somebody meant to leave others.
+// release deletes as many as it was asked to. The permission is taken away before, so
+// that it is used once, whatever becomes of this process and of the deletions: what is
+// left then is told of anew. What is deleted does not count as deleted lately, since
+// somebody knew of it, unless that somebody meant to leave others.
 func (s *Sweeper) release(ctx context.Context, node *corev1.Node, verdict Verdict, asked asked) (outcome, error) {
+	if spent, err := s.spend(ctx, asked); !spent {
+		return unsure, err
+	}
 	logf.FromContext(ctx).Info("Deleting orphans as asked to", "orphans", len(verdict.Orphans), "atMost", asked.number)
 	released := verdict.Orphans[:min(asked.number, len(verdict.Orphans))]
 	done, err := s.remove(ctx, released)
-	spent := asked.number
 	if err != nil {
-		spent = min(len(done.deleted), asked.number)
-	}
-	if spendErr := s.spend(ctx, asked, spent); spendErr != nil || err != nil {
-		return unsure, errors.Join(err, spendErr)
+		return unsure, err
 	}
 	verdict.Orphans = verdict.Orphans[len(released):]
 	switch {

@@ -144,7 +144,7 @@ func (a *apiServer) watched(t *testing.T, ours bool) *witness {
 		Scheme: scheme, Mapper: mapper, DefaultUnsafeDisableDeepCopy: new(true), DefaultTransform: cache.TransformStripManagedFields(),
 	}
 	if ours {
-		options.NewInformer = relist.NewInformer
+		options.NewInformer = new(relist.Informers).New
 	}
 	informers, err := cache.New(config, options)
 	if err != nil {

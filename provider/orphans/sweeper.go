@@ -163,8 +163,8 @@ func (s *Sweeper) sweep(ctx context.Context) (outcome, error) {
 	default:
 		s.tellNothing()
 		result, err = s.clear(ctx, verdict.Orphans)
-		if err == nil {
-			err = s.spend(ctx, asked, asked.number)
+		if err == nil && asked.number > 0 {
+			_, err = s.spend(ctx, asked)
 		}
 	}
 	if result == clean && verdict.Pending > 0 {

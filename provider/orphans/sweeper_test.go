@@ -176,8 +176,8 @@ func TestWitnessedDoNotAddUp(t *testing.T) {
 	}
 }
 
-// TestRemoveFails: one pod that may not be deleted is one pod, and a permission is
-// lowered by what it was used for.
+// TestRemoveFails: one pod that may not be deleted is one pod, and a permission is used
+// once.
 func TestRemoveFails(t *testing.T) {
 	most := pods(above, 20, 25)
 	w := &world{downstream: pods(below, 0, 25), cached: most, listed: most, there: most, id: "cluster", annotation: "20", refuses: below(7).Name}
@@ -185,12 +185,27 @@ func TestRemoveFails(t *testing.T) {
 	if _, err := s.sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "a policy") {
 		t.Errorf("the sweep says %v, want what the API server said", err)
 	}
-	if len(w.deleted) != 19 || w.annotation != "1" {
-		t.Errorf("%d are deleted, the annotation is %q; want 19 and 1", len(w.deleted), w.annotation)
+	if len(w.deleted) != 19 || w.annotation != "" {
+		t.Errorf("%d are deleted, the annotation is %q; want 19 and none", len(w.deleted), w.annotation)
 	}
 	w.away, w.annotation = true, ""
 	if _, err := s.sweep(t.Context()); !errors.Is(err, errAway) {
 		t.Errorf("the sweep says %v, want %v", err, errAway)
+	}
+}
+
+// TestPermissionIsSpentOnce: what may be deleted "at most" stays that, also when the
+// upstream API server is away when it has to be told.
+func TestPermissionIsSpentOnce(t *testing.T) {
+	w := &world{downstream: pods(below, 0, 40), id: "cluster", annotation: "20", forgets: true}
+	s, _ := w.sweeper(t, Delete)
+	for range 2 {
+		if _, err := s.sweep(t.Context()); !errors.Is(err, errAway) {
+			t.Errorf("the sweep says %v, want %v", err, errAway)
+		}
+	}
+	if len(w.deleted) > 0 {
+		t.Errorf("%d are deleted, although the permission could be used again", len(w.deleted))
 	}
 }
 

@@ -137,22 +137,21 @@ func (s *Sweeper) node(ctx context.Context) (*corev1.Node, error) {
 	return node, nil
 }
 
-// spend takes what was deleted off the annotation, and the annotation away when
-// nothing is left of it, unless somebody changed it meanwhile: what that says is for
-// the next sweep.
-func (s *Sweeper) spend(ctx context.Context, a asked, n int) error {
-	if a.number == 0 || n == 0 {
-		return nil
-	}
-	patch, err := spending(a, n)
+// spend takes the annotation away, and returns false if it does not say what was asked
+// any more: what it says is for the next sweep.
+func (s *Sweeper) spend(ctx context.Context, a asked) (spent bool, err error) {
+	patch, err := spending(a)
 	if err != nil {
-		return err
+		return false, err
 	}
 	node := &corev1.Node{}
 	node.Name = s.identity.Node.Name
 	err = s.upstream.Patch(ctx, node, client.RawPatch(types.JSONPatchType, patch))
-	if err != nil && !apierrors.IsInvalid(err) && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("cannot take annotation %s off the node: %w", api.DeleteOrphansAnnotation, err)
+	if apierrors.IsInvalid(err) || apierrors.IsNotFound(err) {
+		return false, nil
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("cannot take annotation %s off the node: %w", api.DeleteOrphansAnnotation, err)
+	}
+	return true, nil
 }

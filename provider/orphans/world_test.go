@@ -36,6 +36,7 @@ type world struct {
 	id                    types.UID
 	annotation            string
 	away                  bool
+	forgets               bool   // to write down that a permission is spent: it is away by then
 	refuses               string // the downstream pod that may not be deleted
 
 	deleted []string
@@ -124,6 +125,9 @@ func (r reader) Patch(_ context.Context, _ client.Object, patch client.Patch, _ 
 	var operations []operation
 	if err := json.Unmarshal(body, &operations); err != nil {
 		return err
+	}
+	if r.world.forgets {
+		return errAway
 	}
 	if operations[0].Value != r.world.annotation {
 		return apierrors.NewInvalid(schema.GroupKind{Kind: "Node"}, "east", nil)

@@ -38,13 +38,13 @@ func (r *Reconciler) apply(ctx context.Context, key types.NamespacedName, w Worl
 			return reconcile.Result{}, err
 		}
 	}
-	if action.Warning != nil {
-		r.warn(w.Upstream, *action.Warning)
-	}
 	if action.DeleteUpstream != nil {
 		if err := r.deleteUpstream(ctx, key, *action.DeleteUpstream); err != nil {
 			return reconcile.Result{}, err
 		}
+	}
+	if action.Warning != nil { // of what was done, or it would be sent with every try
+		r.warn(w.Upstream, *action.Warning)
 	}
 	if action.Orphan && r.Orphan != nil {
 		r.Orphan()

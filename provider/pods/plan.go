@@ -115,11 +115,11 @@ type Action struct {
 	// DownstreamNode goes into the upstream pod's annotation together with
 	// Status; empty leaves the annotation as it is.
 	DownstreamNode string
+	// DeleteUpstream is the deletion of the upstream pod.
+	DeleteUpstream *Deletion
 	// Warning is the event that explains Status or DeleteUpstream. It is set only
 	// with one of them, so that it is sent once.
 	Warning *Warning
-	// DeleteUpstream is the deletion of the upstream pod.
-	DeleteUpstream *Deletion
 	// Orphan tells of a downstream pod of ours without an upstream pod. How many there
 	// are decides what becomes of them.
 	Orphan bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,6 +23,9 @@ import (
 // competing with somebody and had better pause.
 const maxPlans = 8
 
+// cacheLag is by how much a cache may be behind its API server.
+const cacheLag = 5 * time.Second
+
 // Cluster is one side's API.
 type Cluster struct {
 	// Client reads from the cache and writes to the API server. What it reads is
@@ -29,6 +33,9 @@ type Cluster struct {
 	Client client.Client
 	// Live reads from the API server.
 	Live client.Reader
+	// Behind is called when Live has a pod that the cache should have had for a while.
+	// It must not wait for anything. Nil is nobody.
+	Behind func()
 }
 
 // Reconciler makes the pods of one namespace and name equal, see the package
@@ -66,11 +73,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		action := Plan(w, r.Node)
 		switch {
 		case action.Confirm == Upstream:
-			w.Upstream, err = read(ctx, r.Upstream.Live, key)
-			w.UpstreamLive = true
+			err = r.confirmUpstream(ctx, key, &w)
 		case action.Confirm == Downstream:
-			w.Downstream, err = read(ctx, r.Downstream.Live, r.Node.Below(key))
-			w.DownstreamLive = true
+			err = r.confirmDownstream(ctx, key, &w)
 		case action.Prepare:
 			err = r.prepare(ctx, &w)
 		case action.Create != nil:
@@ -109,6 +114,36 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (Worl
 	return w, nil
 }
 
+// confirmUpstream reads the upstream pod from its API server.
+func (r *Reconciler) confirmUpstream(ctx context.Context, key types.NamespacedName, w *World) (err error) {
+	cached := w.Upstream
+	w.Upstream, err = read(ctx, r.Upstream.Live, key)
+	w.UpstreamLive = true
+	if cached == nil && w.Upstream != nil && w.Downstream != nil && r.Node.StandsFor(w.Downstream, w.Upstream) {
+		r.Upstream.behind(w.Downstream, w.Now)
+	}
+	return err
+}
+
+// confirmDownstream reads the downstream pod from its API server.
+func (r *Reconciler) confirmDownstream(ctx context.Context, key types.NamespacedName, w *World) (err error) {
+	cached := w.Downstream
+	w.Downstream, err = read(ctx, r.Downstream.Live, r.Node.Below(key))
+	w.DownstreamLive = true
+	if cached == nil && w.Downstream != nil {
+		r.Downstream.behind(w.Downstream, w.Now)
+	}
+	return err
+}
+
+// behind tells that the cache lacks a pod that is as old as that downstream pod, unless
+// that is so young that watches may be late.
+func (c Cluster) behind(downstream *corev1.Pod, now metav1.Time) {
+	if c.Behind != nil && now.Sub(downstream.CreationTimestamp.Time) > cacheLag {
+		c.Behind()
+	}
+}
+
 // read returns nil for a pod that does not exist.
 func read(ctx context.Context, from client.Reader, key types.NamespacedName) (*corev1.Pod, error) {
 	pod := &corev1.Pod{}
@@ -137,8 +172,7 @@ func (r *Reconciler) create(ctx context.Context, key types.NamespacedName, w *Wo
 	}
 	switch judge(refused) {
 	case exists:
-		w.Downstream, err = read(ctx, r.Downstream.Live, r.Node.Below(key))
-		w.DownstreamLive = true
+		err = r.confirmDownstream(ctx, key, w)
 		return err != nil, err
 	case homeless:
 		err = r.settle(ctx, w.Upstream)

@@ -139,3 +139,45 @@ func TestEndIsWrittenOnlyAsSeen(t *testing.T) {
 		t.Errorf("the pod is %q (error %v), want it as the other process left it, and another try", got, err)
 	}
 }
+
+// TestStrandedIsToldOnce: somebody upstream, such as an admission webhook, may not let
+// the pod go for long. It is tried again and again, and told when it goes.
+func TestStrandedIsToldOnce(t *testing.T) {
+	metrics, err := NewMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := upstream(phase(corev1.PodRunning), started)
+	going := twin(phase(corev1.PodRunning), started, bound, deleting(30), held)
+	up, upLive := side{cached: pod, live: pod}.build()
+	down, _ := side{cached: going, live: going}.build()
+	refuses := true
+	up.Client = interceptor.NewClient(newFake(pod), interceptor.Funcs{
+		Delete: func(context.Context, client.WithWatch, client.Object, ...client.DeleteOption) error {
+			if refuses {
+				return errors.New("a webhook does not answer")
+			}
+			return nil
+		},
+		SubResourcePatch: func(ctx context.Context, _ client.Client, subresource string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			return patchAsTheServer(ctx, upLive, subresource, o, p, opts...)
+		},
+	})
+	recorder := events.NewFakeRecorder(10)
+	r := &Reconciler{
+		Node: testNode(), Upstream: up, Downstream: down, Events: recorder, Metrics: metrics,
+		Clock: clocktesting.NewFakePassiveClock(metav1.Unix(3000, 0).Time),
+	}
+	for range 3 {
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err == nil {
+			t.Error("a pod that may not go is not tried again")
+		}
+	}
+	refuses = false
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
+		t.Error(err)
+	}
+	if n := len(recorder.Events); n != 1 {
+		t.Errorf("it was told %d times, want once", n)
+	}
+}

@@ -10,7 +10,8 @@
 //
 //	source.go   lists and watches for one informer, and knows what it was told
 //	watch.go    goes on after a 410 with what has changed since
-//	doubt.go    when to list again because a list lacked too much
+//	doubt.go    when to list again because a list lacked too much, or because somebody
+//	            found what it lacked
 //
 // The package refuses to hide anything from the informer: what a list lacks is
 // deleted from its store, be it true or not. Such an object is handed to handlers

@@ -48,11 +48,13 @@ func TestDoubtUntil(t *testing.T) {
 		want   time.Duration
 	}{
 		"none":        {"no doubt, no list", doubt{}, 0, nil, 0},
-		"at once":     {"the mistake may pass within seconds", doubt{began, lost}, 0, nil, 5 * time.Second},
-		"some back":   {"what is still missing may be another mistake", doubt{began, lost}, 10 * time.Second, []string{"a"}, 5 * time.Second},
-		"all back":    {"the list was wrong, and that one is right", doubt{began, lost}, 10 * time.Second, []string{"a", "b"}, 0},
-		"long after":  {"lists cost something", doubt{began, lost}, 4 * time.Minute, nil, 30 * time.Second},
-		"believed it": {"so it is true", doubt{began, lost}, 10 * time.Minute, nil, 0},
+		"at once":     {"the mistake may pass within seconds", doubt{since: began, lost: lost}, 0, nil, 5 * time.Second},
+		"some back":   {"what is still missing may be another mistake", doubt{since: began, lost: lost}, 10 * time.Second, []string{"a"}, 5 * time.Second},
+		"all back":    {"the list was wrong, and that one is right", doubt{since: began, lost: lost}, 10 * time.Second, []string{"a", "b"}, 0},
+		"long after":  {"lists cost something", doubt{since: began, lost: lost}, 4 * time.Minute, nil, 30 * time.Second},
+		"raised":      {"somebody found what a list lacked", doubt{raisedAt: began}, 10 * time.Second, nil, 5 * time.Second},
+		"raised long": {"all that could be found was listed again", doubt{raisedAt: began}, time.Minute, nil, 0},
+		"believed it": {"so it is true", doubt{since: began, lost: lost}, 10 * time.Minute, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, needed := c.doubt.until(began.Add(c.after), func(name toolscache.ObjectName) bool { return slices.Contains(c.known, name.Name) })
@@ -83,7 +85,7 @@ func TestListThatLacksEverything(t *testing.T) {
 			}
 			return all, err
 		}
-		informer := NewInformer(listed{&toolscache.ListWatch{ListWithContextFunc: list, WatchFuncWithContext: server.watch}}, &corev1.Pod{}, 0, nil)
+		informer := new(Informers).New(listed{&toolscache.ListWatch{ListWithContextFunc: list, WatchFuncWithContext: server.watch}}, &corev1.Pod{}, 0, nil)
 		var gone []types.UID
 		_, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(object any) {
 			gone = append(gone, object.(*corev1.Pod).UID)
@@ -119,5 +121,44 @@ func TestListThatLacksEverything(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(firstCheck) //nolint:forbidigo // The time of the bubble.
 		knows(3)
+	})
+}
+
+// TestDoubtRaised: the first list of all lacked everything, and somebody knows better.
+func TestDoubtRaised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &forgetful{pods: map[string]int{}}
+		server.set("there")
+		var mu sync.Mutex
+		empty := true
+		list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			all, err := server.list(ctx, options)
+			if empty {
+				all.(*corev1.PodList).Items = nil
+			}
+			return all, err
+		}
+		informers := &Informers{}
+		informer := informers.New(listed{&toolscache.ListWatch{ListWithContextFunc: list, WatchFuncWithContext: server.watch}}, &corev1.Pod{}, 0, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer cancel()
+		running.Go(func() { informer.RunWithContext(ctx) })
+		for range 4 { // whoever finds one thing finds many, and does not put off the list
+			synctest.Wait()
+			informers.Doubt()
+			time.Sleep(2 * time.Second) //nolint:forbidigo // The time of the bubble.
+		}
+		mu.Lock()
+		empty = false
+		mu.Unlock()
+		time.Sleep(firstCheck) //nolint:forbidigo // The time of the bubble.
+		synctest.Wait()
+		if got := informer.GetStore().ListKeys(); len(got) != 1 {
+			t.Errorf("the informer knows %v, want what is there", got)
+		}
 	})
 }

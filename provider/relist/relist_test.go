@@ -84,7 +84,7 @@ func TestInformerListsAgainAtOnce(t *testing.T) {
 	server := &forgetful{pods: map[string]int{}}
 	server.set("stays")
 	server.set("goes-0")
-	informer := NewInformer(listed{&toolscache.ListWatch{ListWithContextFunc: server.list, WatchFuncWithContext: server.watch}}, &corev1.Pod{}, 0, nil)
+	informer := new(Informers).New(listed{&toolscache.ListWatch{ListWithContextFunc: server.list, WatchFuncWithContext: server.watch}}, &corev1.Pod{}, 0, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
 	var running sync.WaitGroup

@@ -14,18 +14,42 @@ import (
 	"k8s.io/client-go/util/watchlist"
 )
 
-// NewInformer returns an informer that lists again at once when its watch has expired,
-// and soon when a list lacked much of what it knew. It is cache.Options.NewInformer.
-func NewInformer(source toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+// Informers makes the informers of one cache. The zero value has made none.
+type Informers struct {
+	mu  sync.Mutex
+	all []*relister
+}
+
+// New returns an informer that lists again at once when its watch has expired, and
+// soon when a list lacked much of what it knew. It is cache.Options.NewInformer.
+func (i *Informers) New(source toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	r := &relister{
 		ListerWatcherWithContext: toolscache.ToListerWatcherWithContext(source),
 		example:                  example,
 		streams:                  !watchlist.DoesClientNotSupportWatchListSemantics(source),
 		known:                    map[toolscache.ObjectName]string{},
+		doubts:                   make(chan struct{}, 1),
 	}
 	informer := toolscache.NewSharedIndexInformer(r, example, resync, indexers)
 	r.store = informer.GetStore()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.all = append(i.all, r)
 	return informer
+}
+
+// Doubt has all of them list again a few times: somebody found that something exists
+// that a list lacked, maybe the first one of all, which nothing can be held against. It
+// never blocks.
+func (i *Informers) Doubt() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, r := range i.all {
+		select {
+		case r.doubts <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // relister is the source of one informer, which uses it from one goroutine at a time.
@@ -43,6 +67,8 @@ type relister struct {
 	// before is what was known when a list began that is not complete yet.
 	before map[toolscache.ObjectName]string
 	doubt  doubt
+	// doubts holds at most one doubt of somebody else.
+	doubts chan struct{}
 }
 
 // IsWatchListSemanticsUnSupported is asked by informers.
@@ -84,11 +110,16 @@ func (r *relister) ListWithContext(ctx context.Context, options metav1.ListOptio
 	return list, nil
 }
 
-// begin is called when the informer begins to be told of everything anew.
+// begin is called when the informer begins to be told of everything anew. What it was
+// told by a list that never became complete it has forgotten: it still knows what was
+// before that.
 func (r *relister) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.before, r.known = r.known, make(map[toolscache.ObjectName]string, len(r.known))
+	if r.before == nil {
+		r.before = r.known
+	}
+	r.known = make(map[toolscache.ObjectName]string, len(r.before))
 }
 
 // complete is called when it was told of everything.

@@ -12,6 +12,15 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
+const (
+	// shortWatch is how long a watch lasts of an API server that remembers what it has
+	// just listed. After a shorter one the next list has to wait, for firstPause and then
+	// for twice as long each time: one that forgets everything is not to be flooded.
+	shortWatch = time.Second
+	firstPause = 10 * time.Millisecond
+	lastPause  = 4 * time.Second
+)
+
 // WatchWithContext watches, and goes on after a 410 with what has changed since.
 func (r *relister) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	begins := options.SendInitialEvents != nil && *options.SendInitialEvents
@@ -23,7 +32,7 @@ func (r *relister) WatchWithContext(ctx context.Context, options metav1.ListOpti
 		return nil, err // a 410 here comes from proxies only; API servers send it as an event
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &relistingWatch{relister: r, options: options, end: cancel, out: make(chan watch.Event), done: make(chan struct{})}
+	w := &relistingWatch{relister: r, options: options, listing: begins, end: cancel, out: make(chan watch.Event), done: make(chan struct{})}
 	go w.run(ctx, events)
 	return w, nil
 }
@@ -33,6 +42,9 @@ func (r *relister) WatchWithContext(ctx context.Context, options metav1.ListOpti
 type relistingWatch struct {
 	*relister
 	options metav1.ListOptions
+	// listing says that the watch began with a list that is not complete yet. Only the
+	// API server can complete it, and only the informer begin it anew.
+	listing bool
 	end     context.CancelFunc
 	out     chan watch.Event
 	done    chan struct{}
@@ -50,10 +62,14 @@ func (w *relistingWatch) Stop() {
 func (w *relistingWatch) run(ctx context.Context, events watch.Interface) {
 	defer close(w.done)
 	defer close(w.out)
-	for {
+	for pause := time.Duration(0); ; pause = min(max(2*pause, firstPause), lastPause) {
+		began := time.Now()
 		why, forgotten := w.passOn(ctx, events)
 		events.Stop()
-		if why == over {
+		if time.Since(began) >= shortWatch {
+			pause = 0
+		}
+		if why == over || !pass(ctx, pause) {
 			return
 		}
 		version, ok := w.catchUp(ctx)
@@ -94,14 +110,17 @@ func (w *relistingWatch) passOn(ctx context.Context, events watch.Interface) (re
 			return over, watch.Event{}
 		case <-check:
 			return doubted, watch.Event{}
+		case <-w.doubts:
+			check = w.raise(check)
 		case event, more := <-events.ResultChan():
-			if more && event.Type == watch.Error && isForgotten(apierrors.FromObject(event.Object)) {
+			if w.expires(event) {
 				return expired, event
 			}
 			if !more || !w.send(ctx, event) {
 				return over, watch.Event{}
 			}
 			if endsList(event) {
+				w.listing = false
 				w.complete()
 				check = w.nextCheck()
 			}
@@ -109,10 +128,21 @@ func (w *relistingWatch) passOn(ctx context.Context, events watch.Interface) (re
 	}
 }
 
+// raise takes in somebody else's doubt and returns when to list again. check is when that
+// was to be.
+func (w *relistingWatch) raise(check <-chan time.Time) <-chan time.Time {
+	raised := w.doubt.raised(time.Now())
+	if raised.raisedAt.Equal(w.doubt.raisedAt) {
+		return check
+	}
+	w.doubt = raised
+	return w.nextCheck()
+}
+
 // nextCheck says when to list again; nil is never.
 func (w *relistingWatch) nextCheck() <-chan time.Time {
 	pause, needed := w.doubt.until(time.Now(), w.knows)
-	if !needed {
+	if w.listing || !needed {
 		return nil
 	}
 	return time.After(pause)
@@ -128,7 +158,15 @@ func endsList(event watch.Event) bool {
 	return err == nil && object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
 }
 
-func isForgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+// expires says that with this event the watch has expired, after its list if it began
+// with one.
+func (w *relistingWatch) expires(event watch.Event) bool {
+	if w.listing || event.Type != watch.Error {
+		return false
+	}
+	err := apierrors.FromObject(event.Object)
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+}
 
 // catchUp lists, tells of all that is different from what the informer knows, and
 // ends with a bookmark for where it is then.
@@ -153,7 +191,8 @@ func (w *relistingWatch) catchUp(ctx context.Context) (version string, ok bool) 
 			return "", false
 		}
 	}
-	err = meta.EachListItem(list, func(object runtime.Object) error {
+	// Each by itself, or one that has changed would keep all others in memory.
+	err = meta.EachListItemWithAlloc(list, func(object runtime.Object) error {
 		w.typed(object)
 		event := watch.Event{Type: w.news(object), Object: object}
 		if event.Type != "" && !w.send(ctx, event) {
@@ -165,6 +204,18 @@ func (w *relistingWatch) catchUp(ctx context.Context) (version string, ok bool) 
 		return "", false
 	}
 	return version, w.send(ctx, watch.Event{Type: watch.Bookmark, Object: w.skeleton(toolscache.ObjectName{}, version)})
+}
+
+// pass returns false when the watch has ended before that time has passed.
+func pass(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // send returns false when the watch has ended. What was sent is known.

@@ -11,7 +11,8 @@ import (
 
 // connections are those of a server: at most so many. A new one always finds room.
 // The oldest of which no request has come yet is closed, since others send theirs in
-// milliseconds; if there is none, the one of which none has come for longest.
+// milliseconds; if there is none, the one of which none has come for longest, and only
+// if all of them wait for an answer, one that does.
 type connections struct {
 	most int
 
@@ -23,7 +24,9 @@ type connections struct {
 type heard struct {
 	// request says that one did, as a whole.
 	request bool
-	// last is when the last one did or, before that, since when it is open.
+	// waiting is how many have no answer yet. How long that takes is up to us.
+	waiting int
+	// last is when the last one came or, before that, since when it is open.
 	last time.Time
 }
 
@@ -31,6 +34,9 @@ type heard struct {
 func (h heard) before(other heard) bool {
 	if h.request != other.request {
 		return other.request
+	}
+	if (h.waiting > 0) != (other.waiting > 0) {
+		return other.waiting > 0
 	}
 	return h.last.Before(other.last)
 }
@@ -71,8 +77,18 @@ func (c *connections) firstToClose() (first net.Conn) {
 func (c *connections) requested(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, isOpen := c.open[conn]; isOpen {
-		c.open[conn] = heard{request: true, last: time.Now()}
+	if h, isOpen := c.open[conn]; isOpen {
+		c.open[conn] = heard{request: true, waiting: h.waiting + 1, last: time.Now()}
+	}
+}
+
+// answered says that a request that has come has its answer.
+func (c *connections) answered(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h, isOpen := c.open[conn]; isOpen {
+		h.waiting--
+		c.open[conn] = h
 	}
 }
 
@@ -90,8 +106,9 @@ type peerKey struct{}
 
 // peer is a connection as its requests know it.
 type peer struct {
-	// requested says that a request has come as a whole.
-	requested func()
+	// requested says that a request has come as a whole, and answered that it has its
+	// answer.
+	requested, answered func()
 	// reading has a place for each body that is being read.
 	reading chan struct{}
 }
@@ -102,6 +119,7 @@ func (c *connections) context(bodies int) func(context.Context, net.Conn) contex
 	return func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, peerKey{}, &peer{
 			requested: func() { c.requested(conn) },
+			answered:  func() { c.answered(conn) },
 			reading:   make(chan struct{}, bodies),
 		})
 	}

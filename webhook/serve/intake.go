@@ -42,6 +42,7 @@ func (i *intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from.requested()
+	defer from.answered()
 	r.Body = io.NopCloser(bytes.NewReader(read))
 	i.next.ServeHTTP(w, r)
 }
