@@ -1,15 +1,16 @@
-// Package relist has informers catch up with an API server that forgot where their
-// watch was, or whose list was wrong.
+// Package relist has informers catch up at once with an API server that was away, that
+// forgot where their watch was, or whose list was wrong.
 //
 // An informer of client-go has two habits that are too slow for what rests on it here.
-// When its watch has expired (410) it pauses before it lists again, longer each time
-// and finally for up to a minute, until two minutes have passed without one: an API
-// server that is restarted three times in a row, or an etcd, would leave us that long
-// with what was true before. And it believes every list: what an API server left out
-// by mistake, whose own cache was not filled, it learns of when that changes.
+// When its watch breaks or has expired (410) it pauses before it asks again, longer each
+// time and finally for up to a minute, until two minutes have passed without a pause: an
+// API server that is restarted three times in a row, or a load balancer that resets
+// connections, would leave us that long with what was true before. And it believes every
+// list: what an API server left out by mistake, whose own cache was not filled, it
+// learns of when that changes.
 //
 //	source.go   lists and watches for one informer, and knows what it was told
-//	watch.go    goes on after a 410 with what has changed since
+//	watch.go    goes on where a watch broke, or after a 410 with what has changed since
 //	doubt.go    when to list again because a list lacked too much, or because somebody
 //	            found what it lacked
 //

@@ -76,6 +76,26 @@ func (f *forgetful) forgets() {
 	}
 }
 
+// breaks has the running watch end as if its connection broke: with an error of the
+// client's own, or without a word.
+func (f *forgetful) breaks(loudly bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if loudly {
+		f.current.Error(&metav1.Status{Status: metav1.StatusFailure, Code: 500, Reason: metav1.StatusReasonInternalError, Message: "unable to decode an event"})
+		return
+	}
+	f.current.Stop()
+}
+
+// adds has the running watch tell of a new pod.
+func (f *forgetful) adds(name string) {
+	f.set(name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.current.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name), ResourceVersion: strconv.Itoa(f.version)}})
+}
+
 // TestInformerListsAgainAtOnce: an API server forgets six times in a row, and the
 // informer knows what has changed each time. By itself it would pause for 0.8 s,
 // 1.6 s and so on, in all for a minute at least.

@@ -20,9 +20,14 @@ import (
 
 // running returns what runs in a bubble until the test ends, and tells of what the
 // informer knows.
-func running(t *testing.T, source *toolscache.ListWatch) (knows func() []string) {
+func running(t *testing.T, source toolscache.ListerWatcher) (knows func() []string) {
 	t.Helper()
-	informer := new(Informers).New(source, &corev1.Pod{}, 0, nil)
+	return runningOf(t, &Informers{}, source)
+}
+
+func runningOf(t *testing.T, informers *Informers, source toolscache.ListerWatcher) (knows func() []string) {
+	t.Helper()
+	informer := informers.New(source, &corev1.Pod{}, 0, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { informer.RunWithContext(ctx) })
@@ -33,56 +38,6 @@ func running(t *testing.T, source *toolscache.ListWatch) (knows func() []string)
 		slices.Sort(names)
 		return names
 	}
-}
-
-// TestDoubtOutlivesListThatFailed: a list that never became complete, here because the
-// API server does not know lists that are the beginning of a watch, is nothing that
-// the next one is held against.
-func TestDoubtOutlivesListThatFailed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &forgetful{pods: map[string]int{}}
-		server.set("there")
-		var mu sync.Mutex
-		empty := false
-		is := func(now bool) {
-			mu.Lock()
-			defer mu.Unlock()
-			empty = now
-		}
-		knows := running(t, &toolscache.ListWatch{
-			ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				all, err := server.list(ctx, options)
-				if empty {
-					all.(*corev1.PodList).Items = nil
-				}
-				return all, err
-			},
-			WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-				if options.SendInitialEvents != nil {
-					return nil, apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("ListOptions").GroupKind(), "", nil)
-				}
-				return server.watch(ctx, options)
-			},
-		})
-		if got := knows(); len(got) != 1 {
-			t.Fatalf("the informer knows %v, want one pod", got)
-		}
-		is(true)
-		server.mu.Lock() // An error that has the informer list by itself.
-		server.current.Error(&metav1.Status{Status: metav1.StatusFailure, Code: 500, Reason: metav1.StatusReasonInternalError})
-		server.mu.Unlock()
-		time.Sleep(2 * time.Second) //nolint:forbidigo // The time of the bubble.
-		if got := knows(); len(got) != 0 {
-			t.Fatalf("the informer knows %v, want what was listed", got)
-		}
-		is(false)
-		time.Sleep(2 * firstCheck) //nolint:forbidigo // The time of the bubble.
-		if got := knows(); len(got) != 1 {
-			t.Errorf("the informer knows %v: it believed a list that lacked everything", got)
-		}
-	})
 }
 
 // streaming is an API server whose watches begin with what there is.
@@ -116,7 +71,7 @@ func podOf(name, version string) *corev1.Pod {
 // and if it has to begin anew, that is the informer's to do.
 func TestStreamedListIsNotInterrupted(t *testing.T) {
 	for name, interrupted := range map[string]func(server *streaming, w *watch.FakeWatcher){
-		"slow, while a list is doubted": func(server *streaming, w *watch.FakeWatcher) {
+		"slow, while it is doubted": func(server *streaming, w *watch.FakeWatcher) {
 			time.Sleep(2 * firstCheck) //nolint:forbidigo // The time of the bubble.
 			if w.IsStopped() {
 				return // which is what is wrong
@@ -133,27 +88,12 @@ func TestStreamedListIsNotInterrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &streaming{began: make(chan *watch.FakeWatcher), pods: forgetful{version: 6, pods: map[string]int{"new": 6}}}
-				knows := running(t, &toolscache.ListWatch{ListWithContextFunc: server.pods.list, WatchFuncWithContext: server.watch})
+				informers := &Informers{}
+				knows := runningOf(t, informers, &toolscache.ListWatch{ListWithContextFunc: server.pods.list, WatchFuncWithContext: server.watch})
 				first := <-server.began
-				first.Add(podOf("old", "1"))
-				server.ends(first)
-				if got := knows(); !slices.Equal(got, []string{"old"}) {
-					t.Fatalf("the informer knows %v, want old", got)
-				}
-				// It lists anew and finds nothing, which is doubted. Then again.
-				fails := func(w *watch.FakeWatcher) {
-					w.Error(&metav1.Status{Status: metav1.StatusFailure, Code: 500, Reason: metav1.StatusReasonInternalError})
-				}
-				fails(first)
-				second := <-server.began
-				server.ends(second)
-				if got := knows(); len(got) != 0 {
-					t.Fatalf("the informer knows %v, want nothing", got)
-				}
-				fails(second)
-				third := <-server.began
-				third.Add(podOf("new", "6"))
-				interrupted(server, third)
+				first.Add(podOf("new", "6"))
+				informers.Doubt()
+				interrupted(server, first)
 				time.Sleep(time.Second) //nolint:forbidigo // The time of the bubble.
 				if got := knows(); !slices.Equal(got, []string{"new"}) {
 					t.Errorf("the informer knows %v, want new", got)
@@ -201,6 +141,37 @@ func TestForgetfulServerIsNotFlooded(t *testing.T) {
 	})
 }
 
+// TestBrokenWatchGoesOn: connections that break, many times in a row, cost no list and no
+// pause of the informer's, which would be a minute long by then.
+func TestBrokenWatchGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &forgetful{pods: map[string]int{}}
+		server.set("0")
+		lists := 0
+		knows := running(t, listed{&toolscache.ListWatch{
+			ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				lists++
+				return server.list(ctx, options)
+			},
+			WatchFuncWithContext: server.watch,
+		}})
+		for i := range 10 {
+			knows()
+			server.breaks(i%2 == 0)
+			name := strconv.Itoa(i + 1)
+			time.Sleep(2 * shortWatch) //nolint:forbidigo // The time of the bubble.
+			synctest.Wait()
+			server.adds(name)
+			if got := knows(); len(got) != i+2 {
+				t.Fatalf("after %d watches that broke the informer knows %v", i+1, got)
+			}
+		}
+		if lists != 1 {
+			t.Errorf("%d lists, want the first only", lists)
+		}
+	})
+}
+
 // TestListIsNotKept: an object that has changed is kept, the list that it was in is not.
 func TestListIsNotKept(t *testing.T) {
 	list := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "2"}, Items: []corev1.Pod{*podOf("changed", "2"), *podOf("same", "1")}}
@@ -210,7 +181,7 @@ func TestListIsNotKept(t *testing.T) {
 		known: map[toolscache.ObjectName]string{{Name: "changed"}: "1", {Name: "same"}: "1"},
 	}
 	w := &relistingWatch{relister: r, out: make(chan watch.Event, 2)}
-	if _, ok := w.catchUp(t.Context()); !ok {
+	if ok := w.catchUp(t.Context()); !ok {
 		t.Fatal("it cannot catch up")
 	}
 	got := (<-w.out).Object

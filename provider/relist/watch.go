@@ -29,10 +29,10 @@ func (r *relister) WatchWithContext(ctx context.Context, options metav1.ListOpti
 	}
 	events, err := r.ListerWatcherWithContext.WatchWithContext(ctx, options)
 	if err != nil {
-		return nil, err // a 410 here comes from proxies only; API servers send it as an event
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &relistingWatch{relister: r, options: options, listing: begins, end: cancel, out: make(chan watch.Event), done: make(chan struct{})}
+	w := &relistingWatch{relister: r, options: options, listing: begins, version: options.ResourceVersion, end: cancel, out: make(chan watch.Event), done: make(chan struct{})}
 	go w.run(ctx, events)
 	return w, nil
 }
@@ -45,6 +45,8 @@ type relistingWatch struct {
 	// listing says that the watch began with a list that is not complete yet. Only the
 	// API server can complete it, and only the informer begin it anew.
 	listing bool
+	// version is where the informer is.
+	version string
 	end     context.CancelFunc
 	out     chan watch.Event
 	done    chan struct{}
@@ -62,29 +64,39 @@ func (w *relistingWatch) Stop() {
 func (w *relistingWatch) run(ctx context.Context, events watch.Interface) {
 	defer close(w.done)
 	defer close(w.out)
+	why := broken
 	for pause := time.Duration(0); ; pause = min(max(2*pause, firstPause), lastPause) {
 		began := time.Now()
-		why, forgotten := w.passOn(ctx, events)
-		events.Stop()
+		if events != nil {
+			why = w.passOn(ctx, events)
+			events.Stop()
+		}
 		if time.Since(began) >= shortWatch {
 			pause = 0
 		}
 		if why == over || !pass(ctx, pause) {
 			return
 		}
-		version, ok := w.catchUp(ctx)
-		if !ok && why == expired {
-			w.send(ctx, forgotten)
-		}
-		if !ok {
-			return
-		}
-		options := w.options
-		options.ResourceVersion, options.ResourceVersionMatch, options.SendInitialEvents = version, "", nil
-		var err error
-		if events, err = w.ListerWatcherWithContext.WatchWithContext(ctx, options); err != nil {
-			return // the informer asks again, from where it is by now
-		}
+		events, why = w.resume(ctx, why)
+	}
+}
+
+// resume watches from where the informer is, after it was told what it missed. Without
+// a watch it returns why that has to be tried again.
+func (w *relistingWatch) resume(ctx context.Context, why reason) (watch.Interface, reason) {
+	if why != broken && !w.catchUp(ctx) {
+		return nil, why
+	}
+	options := w.options
+	options.ResourceVersion, options.ResourceVersionMatch, options.SendInitialEvents = w.version, "", nil
+	events, err := w.ListerWatcherWithContext.WatchWithContext(ctx, options)
+	switch {
+	case err == nil:
+		return events, why
+	case isForgotten(err):
+		return nil, expired
+	default:
+		return nil, broken
 	}
 }
 
@@ -92,32 +104,34 @@ func (w *relistingWatch) run(ctx context.Context, events watch.Interface) {
 type reason int
 
 const (
-	// over is the end, which informers know what to do about.
+	// over is the end, of which the informer knows, or which it has to hear of.
 	over reason = iota
+	// broken watches can go on where they were, such as those of an API server that
+	// was stopped, or whose connection was reset.
+	broken
 	// expired watches began at a version that the API server has forgotten.
 	expired
 	// doubted is the list that the watch began with.
 	doubted
 )
 
-// passOn passes events on for as long as that makes sense. An event that says that the
-// watch has expired is returned instead.
-func (w *relistingWatch) passOn(ctx context.Context, events watch.Interface) (reason, watch.Event) {
+// passOn passes events on for as long as that makes sense.
+func (w *relistingWatch) passOn(ctx context.Context, events watch.Interface) reason {
 	check := w.nextCheck()
 	for {
 		select {
 		case <-ctx.Done():
-			return over, watch.Event{}
+			return over
 		case <-check:
-			return doubted, watch.Event{}
+			return doubted
 		case <-w.doubts:
 			check = w.raise(check)
 		case event, more := <-events.ResultChan():
-			if w.expires(event) {
-				return expired, event
+			if why := w.ends(event, more); why != over {
+				return why
 			}
 			if !more || !w.send(ctx, event) {
-				return over, watch.Event{}
+				return over
 			}
 			if endsList(event) {
 				w.listing = false
@@ -127,6 +141,21 @@ func (w *relistingWatch) passOn(ctx context.Context, events watch.Interface) (re
 		}
 	}
 }
+
+// ends says why a watch has ended, and over if it has not, or if that is for the informer
+// to know: a list that is not complete has to begin anew.
+func (w *relistingWatch) ends(event watch.Event, more bool) reason {
+	switch {
+	case w.listing || more && event.Type != watch.Error:
+		return over
+	case more && isForgotten(apierrors.FromObject(event.Object)):
+		return expired
+	default:
+		return broken
+	}
+}
+
+func isForgotten(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
 // raise takes in somebody else's doubt and returns when to list again. check is when that
 // was to be.
@@ -158,37 +187,27 @@ func endsList(event watch.Event) bool {
 	return err == nil && object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
 }
 
-// expires says that with this event the watch has expired, after its list if it began
-// with one.
-func (w *relistingWatch) expires(event watch.Event) bool {
-	if w.listing || event.Type != watch.Error {
-		return false
-	}
-	err := apierrors.FromObject(event.Object)
-	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
-}
-
 // catchUp lists, tells of all that is different from what the informer knows, and
-// ends with a bookmark for where it is then.
-func (w *relistingWatch) catchUp(ctx context.Context) (version string, ok bool) {
+// ends with a bookmark for where it is then. It returns false if it could not.
+func (w *relistingWatch) catchUp(ctx context.Context) bool {
 	list, err := w.ListerWatcherWithContext.ListWithContext(ctx, metav1.ListOptions{})
 	if err != nil {
-		return "", false
+		return false
 	}
 	at, err := meta.ListAccessor(list)
 	if err != nil || at.GetContinue() != "" {
-		return "", false
+		return false
 	}
-	version = at.GetResourceVersion()
+	version := at.GetResourceVersion()
 	there, err := versionsOf(list)
 	if err != nil {
-		return "", false
+		return false
 	}
 	missing, before := w.missing(there)
 	w.judge(missing, before)
 	for name := range missing {
 		if !w.send(ctx, watch.Event{Type: watch.Deleted, Object: w.lastKnown(name, version)}) {
-			return "", false
+			return false
 		}
 	}
 	// Each by itself, or one that has changed would keep all others in memory.
@@ -201,9 +220,9 @@ func (w *relistingWatch) catchUp(ctx context.Context) (version string, ok bool) 
 		return nil
 	})
 	if err != nil {
-		return "", false
+		return false
 	}
-	return version, w.send(ctx, watch.Event{Type: watch.Bookmark, Object: w.skeleton(toolscache.ObjectName{}, version)})
+	return w.send(ctx, watch.Event{Type: watch.Bookmark, Object: w.skeleton(toolscache.ObjectName{}, version)})
 }
 
 // pass returns false when the watch has ended before that time has passed.
@@ -225,6 +244,9 @@ func (w *relistingWatch) send(ctx context.Context, event watch.Event) bool {
 		return false
 	case w.out <- event:
 		w.learn(event)
+		if object, err := meta.Accessor(event.Object); err == nil && event.Type != watch.Error {
+			w.version = object.GetResourceVersion()
+		}
 		return true
 	}
 }
