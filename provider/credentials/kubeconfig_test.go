@@ -93,6 +93,7 @@ func TestWatchesEnd(t *testing.T) {
 	answered := make(chan string, 1)
 	go func() { answered <- o.said("/api?watch=true") }()
 	<-server.came
+	<-server.silent // it has seen that it has to be
 
 	server.becomes("new", false)
 	o.swap(server.kubeconfig(t, "", "new"))

@@ -29,11 +29,13 @@ type apiServer struct {
 	quiet bool
 	// came receives each request for a watch, as soon as it is there.
 	came chan string
+	// silent receives each watch that has no answer.
+	silent chan struct{}
 }
 
 func newAPIServer(t *testing.T, id, token string) *apiServer {
 	t.Helper()
-	s := &apiServer{token: token, came: make(chan string, 10)}
+	s := &apiServer{token: token, came: make(chan string, 10), silent: make(chan struct{}, 10)}
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+s.knows() {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -55,7 +57,9 @@ func newAPIServer(t *testing.T, id, token string) *apiServer {
 
 func (s *apiServer) watch(w http.ResponseWriter, r *http.Request) {
 	s.came <- r.Header.Get("Authorization")
-	if !s.isQuiet() {
+	if s.isQuiet() {
+		s.silent <- struct{}{}
+	} else {
 		_, _ = fmt.Fprintln(w, "event")
 		_ = http.NewResponseController(w).Flush()
 	}

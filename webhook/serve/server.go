@@ -52,10 +52,6 @@ type Limits struct {
 	Connections, Streams, BodiesEach int
 }
 
-// streamWindow is how many bytes of a request may arrive that nobody reads yet, in
-// HTTP/2.
-const streamWindow = 64 << 10
-
 // DefaultLimits are far from what API servers ask for.
 func DefaultLimits() Limits {
 	return Limits{
@@ -71,11 +67,10 @@ func DefaultLimits() Limits {
 		LargeBody:   64 << 10,
 		LargeBodies: 8,
 		// API servers ask a Service by HTTP/1.1, with a connection for each request at a
-		// time; those that ask by HTTP/2 open another one when its streams are in use.
-		// All that bodies can take is 512 times 8 times 64 KiB, 8 times 7 MiB, and what
-		// arrives in vain: 16 times a stream's 64 KiB for each connection.
+		// time, and others by HTTP/2. All that bodies can take is 512 times 8 times 64 KiB,
+		// and 8 times 7 MiB.
 		Connections: 512,
-		Streams:     16,
+		Streams:     250,
 		BodiesEach:  8,
 	}
 }
@@ -155,12 +150,7 @@ func (s *Server) server(ctx context.Context, certificates *certwatcher.CertWatch
 		WriteTimeout:      limits.Arrival + limits.Answer,
 		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    64 << 10,
-		// What waits for its turn must not fill the connection, or what has it would
-		// never arrive.
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams:      limits.Streams,
-			MaxReceiveBufferPerStream: streamWindow, MaxReceiveBufferPerConnection: limits.Streams * streamWindow,
-		},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
 		// Of broken handshakes, mostly: whoever scans ports could fill the disk.
 		ErrorLog: log.New(complaints(func(line string) { logf.FromContext(ctx).V(1).Info("A client was turned away", "why", line) }), "", 0),
 	}

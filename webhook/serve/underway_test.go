@@ -2,12 +2,7 @@ package serve_test
 
 import (
 	"bufio"
-	"net/http"
-	"sync"
 	"testing"
-	"time"
-
-	"github.com/spillway-io/spillway/webhook/serve"
 )
 
 // TestAnswersUnderWayAreNotCut: room is made by closing connections that wait for
@@ -31,24 +26,4 @@ func TestAnswersUnderWayAreNotCut(t *testing.T) {
 	if err := <-held; err != nil {
 		t.Errorf("a request that was being judged got no answer, since others came after it: %v", err)
 	}
-}
-
-// TestManyBodiesOfOneConnection: what waits for its turn does not keep from arriving
-// what has it.
-func TestManyBodiesOfOneConnection(t *testing.T) {
-	s := start(t, func(l *serve.Limits) {
-		*l = serve.DefaultLimits()
-		l.Arrival = time.Minute // which a machine that has much to do may need
-	})
-	client := s.client(true)
-	s.answersOthers(client)
-	var all sync.WaitGroup
-	for range 240 {
-		all.Go(func() {
-			if code, text, err := s.posts(client, "/size", zeros(60<<10), 60<<10); err != nil || code != http.StatusOK {
-				t.Errorf("%d, %q, %v", code, text, err)
-			}
-		})
-	}
-	all.Wait()
 }
