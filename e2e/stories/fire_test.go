@@ -97,15 +97,23 @@ func (f *underFire) holdsLittle(t *testing.T, what string, most uint64) {
 
 // unrecorded is how often the webhook could not record slots within the time that
 // pods can wait, as happens if the API server is slow. Pods pass over them then.
-func (f *underFire) unrecorded(t *testing.T) (times float64) {
+func (f *underFire) unrecorded(t *testing.T) float64 {
 	t.Helper()
-	text, err := read(t.Context(), f.webhook.Metrics+"/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(text) {
-		if name, value, ok := sample(line); ok && name == "spillway_spread_unrecorded_total" {
-			times = value
+	return unrecorded(t, f.webhook)
+}
+
+// unrecorded is the same of several webhooks together.
+func unrecorded(t *testing.T, webhooks ...*playground.Webhook) (times float64) {
+	t.Helper()
+	for _, webhook := range webhooks {
+		text, err := read(t.Context(), webhook.Metrics+"/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(text) {
+			if name, value, ok := sample(line); ok && name == "spillway_spread_unrecorded_total" {
+				times += value
+			}
 		}
 	}
 	return times
