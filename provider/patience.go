@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+
+	"github.com/spillway-io/spillway/provider/retry"
 )
 
 const (
@@ -63,8 +64,8 @@ func (t patientTransport) RoundTrip(request *http.Request) (*http.Response, erro
 			t.log.Info("The cache waits for the API server", "path", request.URL.Path, "cause", told)
 		}
 		discard(response)
-		if err := pass(request.Context(), pause); err != nil {
-			return nil, errors.Join(err, obstacle)
+		if !retry.Pause(request.Context(), pause) {
+			return nil, errors.Join(request.Context().Err(), obstacle)
 		}
 	}
 }
@@ -93,17 +94,4 @@ func discard(response *http.Response) {
 	// Whatever goes wrong here costs a connection, and nothing else.
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrained)
 	_ = response.Body.Close()
-}
-
-// pass returns nil when the time has passed, and the context's error if that ends
-// before.
-func pass(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -12,6 +12,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/retry"
 )
 
 const (
@@ -98,7 +99,7 @@ func (w *offerWatch) run(ctx context.Context, offers chan<- capacity.Offer) {
 		case <-w.changed:
 		case <-later:
 		}
-		if !waitFor(ctx, pause) {
+		if !retry.Pause(ctx, pause) {
 			return
 		}
 		offer, err := w.compute(ctx)
@@ -160,16 +161,4 @@ func (t told) tell(offer capacity.Offer, now time.Time) (news bool, wait time.Du
 func sameOffer(one, other capacity.Offer) bool {
 	return (one.Largest == nil) == (other.Largest == nil) && (one.Labels == nil) == (other.Labels == nil) &&
 		apiequality.Semantic.DeepEqual(one, other)
-}
-
-// waitFor returns false when ctx ended first.
-func waitFor(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-io/spillway/provider/retry"
 )
 
 // DefaultProbeInterval is that of kubelets' heartbeats.
@@ -95,7 +97,7 @@ func (p prober) run(ctx context.Context, last verdict, verdicts chan<- verdict) 
 		if last.err != nil {
 			pause = p.retry()
 		}
-		if !waitFor(ctx, pause) {
+		if !retry.Pause(ctx, pause) {
 			return
 		}
 		recovering := last.err != nil

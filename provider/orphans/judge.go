@@ -9,16 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/mass"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
-const (
-	// massDeletions is how many orphans are deleted in a window without asking,
-	// whatever share of all pods they are.
-	massDeletions = 10
-	// window is how long a deletion counts.
-	window = 10 * time.Minute
-)
+// window is how long a deletion counts.
+const window = 10 * time.Minute
 
 // Orphan is a downstream pod without an upstream pod.
 type Orphan struct {
@@ -105,7 +101,7 @@ func Judge(known Known, id translate.Identity) Verdict {
 	})
 	return Verdict{
 		Orphans: c.orphans, Ours: len(c.running) + c.apart, Pending: c.pending,
-		Mass: len(c.orphans) > 0 && excessive(len(c.suspects), len(c.running)),
+		Mass: len(c.orphans) > 0 && mass.Excessive(len(c.suspects), len(c.running)),
 	}
 }
 
@@ -147,11 +143,6 @@ func orphan(pod *corev1.Pod, upstream types.NamespacedName) Orphan {
 		UID:        pod.UID, UpstreamUID: types.UID(pod.Annotations[api.UpstreamUIDAnnotation]),
 		Over: translate.Finished(pod),
 	}
-}
-
-// excessive says whether so many deletions of so many pods look like a mistake.
-func excessive(deletions, pods int) bool {
-	return deletions > massDeletions && 2*deletions > pods
 }
 
 // Gone says whether an orphan is one indeed, in the light of what the upstream API

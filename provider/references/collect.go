@@ -14,6 +14,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/provider/mass"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -120,7 +121,7 @@ func (c *collector) sweep(ctx context.Context) (done bool, err error) {
 		c.preview(ctx, deletions)
 		return true, nil
 	}
-	if Excessive(len(deletions), len(copies)) {
+	if mass.Excessive(len(deletions), len(copies)) {
 		sure, err := c.guard(ctx, deletions)
 		if err != nil || !sure {
 			c.metrics.withheld.WithLabelValues("guard").Set(float64(len(deletions)))

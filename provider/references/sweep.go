@@ -6,12 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-const (
-	// massDeletions is how many copies a sweep may delete without asking twice,
-	// whatever share of all they are.
-	massDeletions = 10
-)
-
 // Copy is a downstream ConfigMap or Secret of ours.
 type Copy struct {
 	Key
@@ -42,10 +36,4 @@ func Spare(deletions []Deletion, uses Uses) []Deletion {
 		copies = append(copies, d.Copy)
 	}
 	return Sweep(copies, uses)
-}
-
-// Excessive says whether so many deletions of so many copies look like a mistake:
-// more than ten, and more than half of all.
-func Excessive(deletions, copies int) bool {
-	return deletions > massDeletions && 2*deletions > copies
 }

@@ -122,14 +122,3 @@ func TestSweep(t *testing.T) {
 		t.Errorf("spared (-want +got):\n%s", diff)
 	}
 }
-
-func TestExcessive(t *testing.T) {
-	for _, c := range []struct {
-		deletions, copies int
-		want              bool
-	}{{10, 10, false}, {11, 22, false}, {11, 21, true}, {1000, 1000, true}, {1000, 5000, false}} {
-		if got := Excessive(c.deletions, c.copies); got != c.want {
-			t.Errorf("%d of %d: %v, want %v", c.deletions, c.copies, got, c.want)
-		}
-	}
-}

@@ -4,12 +4,11 @@ import (
 	"time"
 
 	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/spillway-io/spillway/provider/mass"
 )
 
 const (
-	// fewMissing is how many objects a list may lack, of those that were known, without
-	// being doubted, unless it lacks all.
-	fewMissing = 10
 	// firstCheck is the pause after a doubtful list. Each further pause is a part of the
 	// time that has passed since, when that is longer.
 	firstCheck = 5 * time.Second
@@ -39,9 +38,9 @@ func (d doubt) raised(now time.Time) doubt {
 }
 
 // suspicious says whether a list looks like a mistake that lacks so many of the objects
-// that were known before: more than ten and more than half of them, or all.
+// that were known before: too many of them, or all.
 func suspicious(missing, before int) bool {
-	return missing > 0 && (missing == before || missing > fewMissing && 2*missing > before)
+	return missing > 0 && (missing == before || mass.Excessive(missing, before))
 }
 
 // until is how long to wait before the next list, and false if there is no need of one.

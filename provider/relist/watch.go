@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/spillway-io/spillway/provider/retry"
 )
 
 const (
@@ -74,7 +76,7 @@ func (w *relistingWatch) run(ctx context.Context, events watch.Interface) {
 		if time.Since(began) >= shortWatch {
 			pause = 0
 		}
-		if why == over || !pass(ctx, pause) {
+		if why == over || !retry.Pause(ctx, pause) {
 			return
 		}
 		events, why = w.resume(ctx, why)
@@ -223,18 +225,6 @@ func (w *relistingWatch) catchUp(ctx context.Context) bool {
 		return false
 	}
 	return w.send(ctx, watch.Event{Type: watch.Bookmark, Object: w.skeleton(toolscache.ObjectName{}, version)})
-}
-
-// pass returns false when the watch has ended before that time has passed.
-func pass(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // send returns false when the watch has ended. What was sent is known.
