@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // TestAPIServer tells on a real API server what a stand-in cannot show.
 func TestAPIServer(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	paths, err := binaries.Components(ctx, binaries.Options{})
 	if err != nil {
@@ -223,9 +223,11 @@ func received(p *Proxy) int {
 	return sum
 }
 
+// waitFor waits as long as an informer of client-go may pause after it was refused
+// several times: half a minute, and up to as much again by jitter.
 func waitFor(ctx context.Context, t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) { return holds(), nil })
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) { return holds(), nil })
 	if err != nil {
 		t.Fatalf("never: %s: %v", what, err)
 	}

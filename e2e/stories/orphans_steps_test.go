@@ -110,8 +110,12 @@ func (s *story) forcedInMass(astray proxied) {
 	s.forces("-l", "goes")
 	heal()
 	s.Logf("15 of 15 pods are gone downstream %.1f s after its API server's return", s.leftBelow(nil).Seconds())
-	if events, err := s.eventsIn(metav1.NamespaceDefault, "Node", "OrphansWithheld"); err != nil || len(events) > 0 {
-		s.Errorf("the Node says %q (%v), want nothing", events, err)
+	list, err := s.upstream.Client().CoreV1().Events(metav1.NamespaceDefault).List(s.ctx, metav1.ListOptions{
+		FieldSelector: "reason=OrphansWithheld,involvedObject.kind=Node,involvedObject.name=astray",
+	})
+	s.must("list the Node's events", err)
+	for i := range list.Items {
+		s.Errorf("the Node says %q, want nothing", list.Items[i].Message)
 	}
 }
 
