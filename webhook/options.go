@@ -58,16 +58,25 @@ type Registration struct {
 	// Name of the MutatingWebhookConfiguration. API servers call webhooks in
 	// the order of these names.
 	Name string
-	// URL of the server, without a path. It excludes Service.
-	URL string
-	// Service is the namespace and name of a Service that leads to the server.
-	Service ServiceReference
+	// Pods are asked about a pod in this order until one answers. No process should
+	// be behind two of them, or its end can leave a pod without an answer.
+	Pods []Endpoint
+	// Policies is asked about policy objects.
+	Policies Endpoint
 	// CABundle is the PEM of the CAs that may have signed the serving
 	// certificate.
 	CABundle []byte
 	// FailurePolicy says what becomes of opted-in pods while no webhook answers:
 	// Fail refuses them, Ignore lets them through unhandled.
 	FailurePolicy admissionregistrationv1.FailurePolicyType
+}
+
+// Endpoint is where API servers reach the webhook: either a URL or a Service.
+type Endpoint struct {
+	// URL of the server, without a path.
+	URL string
+	// Service is the namespace and name of a Service that leads to the server.
+	Service ServiceReference
 }
 
 // ServiceReference names a Service and its port.
@@ -105,14 +114,24 @@ func (r Registration) validate() error {
 	if len(r.CABundle) == 0 {
 		errs = append(errs, errors.New("registration: no CA given"))
 	}
-	if (r.URL == "") == (r.Service.Name == "") {
-		errs = append(errs, errors.New("registration: give either a URL or a service"))
+	if len(r.Pods) == 0 {
+		errs = append(errs, errors.New("registration: no URL or service given"))
 	}
-	if u, err := url.Parse(r.URL); r.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
-		errs = append(errs, fmt.Errorf("registration: URL %q is not of the form https://host:port", r.URL))
+	for _, endpoint := range append(slices.Clip(r.Pods), r.Policies) {
+		errs = append(errs, endpoint.validate())
 	}
 	if r.FailurePolicy != admissionregistrationv1.Fail && r.FailurePolicy != admissionregistrationv1.Ignore {
 		errs = append(errs, fmt.Errorf("registration: failure policy %q is neither Fail nor Ignore", r.FailurePolicy))
 	}
 	return errors.Join(errs...)
+}
+
+func (e Endpoint) validate() error {
+	if (e.URL == "") == (e.Service.Name == "") {
+		return errors.New("registration: give either a URL or a service")
+	}
+	if u, err := url.Parse(e.URL); e.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("registration: URL %q is not of the form https://host:port", e.URL)
+	}
+	return nil
 }

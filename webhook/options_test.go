@@ -26,9 +26,9 @@ func TestOptionsValidate(t *testing.T) {
 		"lease-nowhere":        {func(o *webhook.Options) { o.LeaderElection = true }, "no namespace for its lease"},
 		"negative-drain":       {func(o *webhook.Options) { o.DrainDelay = -1 }, "drain delay"},
 		"type-is-not-routing":  {func(o *webhook.Options) { o.Policy.RoutingKeys = []string{"clusterID"} }, `"type" must be among them`},
-		"neither-url-nor-svc":  {func(o *webhook.Options) { o.Register.URL = "" }, "either a URL or a service"},
-		"both-url-and-service": {func(o *webhook.Options) { o.Register.Service.Name = "webhook" }, "either a URL or a service"},
-		"plain-http":           {func(o *webhook.Options) { o.Register.URL = "http://127.0.0.1:1" }, "https://host:port"},
+		"neither-url-nor-svc":  {func(o *webhook.Options) { o.Register.Pods[0].URL = "" }, "either a URL or a service"},
+		"both-url-and-service": {func(o *webhook.Options) { o.Register.Pods[0].Service.Name = "webhook" }, "either a URL or a service"},
+		"plain-http":           {func(o *webhook.Options) { o.Register.Policies.URL = "http://127.0.0.1:1" }, "https://host:port"},
 		"no-ca":                {func(o *webhook.Options) { o.Register.CABundle = nil }, "no CA"},
 		"no-name":              {func(o *webhook.Options) { o.Register.Name = "" }, "no name"},
 		"failure-policy":       {func(o *webhook.Options) { o.Register.FailurePolicy = "fail" }, `failure policy "fail"`},
@@ -40,7 +40,7 @@ func TestOptionsValidate(t *testing.T) {
 				Upstream: &rest.Config{}, Port: 9443, CertDir: "certs",
 				Policy:   mutate.Policy{RoutingKeys: policy().RoutingKeys},
 				Backoff:  workloadspread.DefaultBackoff(),
-				Register: &webhook.Registration{Name: "spillway", URL: "https://127.0.0.1:9443", CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail},
+				Register: &webhook.Registration{Name: "spillway", Pods: []webhook.Endpoint{{URL: "https://127.0.0.1:9443"}}, Policies: webhook.Endpoint{URL: "https://127.0.0.1:9443"}, CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail},
 			}
 			tc.change(&options)
 			err := options.Validate()

@@ -16,7 +16,6 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	kjson "sigs.k8s.io/json"
 
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -36,26 +35,20 @@ const (
 // workloadSpreads is the resource of WorkloadSpreads.
 const workloadSpreads = "workloadspreads"
 
-// addPolicies serves the webhooks for policy objects and, if the process
-// registers itself, has it keep their registration.
-func addPolicies(mgr manager.Manager, server ctrlwebhook.Server, opts Options) error {
+// addPolicies serves the webhooks for policy objects.
+func addPolicies(mgr manager.Manager, server ctrlwebhook.Server, opts Options) {
 	reader := policyReader{live: mgr.GetAPIReader()}
-	server.Register(DefaultSpreadsPath, &admission.Webhook{Handler: SpreadDefaulter{}})
-	server.Register(ValidateSpreadsPath, &admission.Webhook{Handler: &SpreadValidator{Spreads: reader, Templates: reader}})
-	server.Register(DefaultSidecarsPath, &admission.Webhook{Handler: SidecarSetDefaulter{}})
-	server.Register(ValidateSidecarsPath, &admission.Webhook{Handler: &SidecarSetValidator{
-		Known: sidecarReader{live: mgr.GetAPIReader(), ownNamespace: opts.Policy.OwnNamespace},
-	}})
-	if opts.Register == nil {
-		return nil
+	others := &others{live: mgr.GetAPIReader(), every: othersInterval}
+	for path, handler := range map[string]admission.Handler{
+		DefaultSpreadsPath:  SpreadDefaulter{},
+		ValidateSpreadsPath: &SpreadValidator{Spreads: reader, Templates: reader},
+		DefaultSidecarsPath: SidecarSetDefaulter{},
+		ValidateSidecarsPath: &SidecarSetValidator{
+			Known: sidecarReader{live: mgr.GetAPIReader(), ownNamespace: opts.Policy.OwnNamespace},
+		},
+	} {
+		server.Register(path, &admission.Webhook{Handler: deferential{handler, others}})
 	}
-	registration := &policyRegistration{
-		live: mgr.GetAPIReader(), upstream: mgr.GetClient(), listening: healthz.Checker(server.StartedChecker()), registration: *opts.Register, every: policyCheckInterval,
-	}
-	if err := mgr.Add(registration); err != nil {
-		return fmt.Errorf("cannot schedule the registration for policy objects: %w", err)
-	}
-	return nil
 }
 
 // SpreadDefaulter writes into WorkloadSpreads what their authors need not say.

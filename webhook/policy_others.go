@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
 // webhooks are all that API servers ask.
@@ -64,4 +68,53 @@ func isOther(entry string, rules []admissionregistrationv1.RuleWithOperations) b
 		return slices.Contains(rule.APIGroups, v1alpha1.GroupVersion.Group) &&
 			slices.ContainsFunc(rule.Resources, func(r string) bool { return slices.Contains(asked, r) })
 	})
+}
+
+// othersInterval is how soon we follow when OpenKruise is installed or removed.
+const othersInterval = 30 * time.Second
+
+// others remembers for a while who else serves policy objects: it is asked far
+// more often than that changes.
+type others struct {
+	live  client.Reader
+	every time.Duration
+
+	mu    sync.Mutex
+	known string
+	until time.Time
+}
+
+// serving returns the name of somebody else's webhook, empty if there is none.
+func (o *others) serving(ctx context.Context) (string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Now().Before(o.until) {
+		return o.known, nil
+	}
+	known, err := servedByOther(ctx, o.live)
+	if err != nil {
+		return "", err
+	}
+	o.known, o.until = known, time.Now().Add(o.every)
+	return known, nil
+}
+
+// deferential lets policy objects through while somebody else judges them. Where
+// kruise-manager runs its own rules apply, and an object that both refuse in
+// different words would help nobody.
+type deferential struct {
+	admission.Handler
+	others *others
+}
+
+// Handle answers one request. Where nobody can tell who else judges, we do.
+func (d deferential) Handle(ctx context.Context, req admission.Request) admission.Response {
+	other, err := d.others.serving(ctx)
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "Cannot tell whether somebody else judges policy objects")
+	}
+	if other != "" {
+		return admission.Allowed("")
+	}
+	return d.Handler.Handle(ctx, req)
 }

@@ -10,7 +10,7 @@ import (
 // TestPolicyConfigurationPromises: what API servers are told about the webhooks
 // for policy objects.
 func TestPolicyConfigurationPromises(t *testing.T) {
-	r := Registration{Name: "spillway", URL: "https://127.0.0.1:9443/", CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail}
+	r := Registration{Name: "spillway", Policies: Endpoint{URL: "https://127.0.0.1:9443/"}, CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail}
 	var (
 		mutating   admissionregistrationv1.MutatingWebhookConfiguration
 		validating admissionregistrationv1.ValidatingWebhookConfiguration
@@ -68,7 +68,7 @@ func TestPolicyConfigurationPromises(t *testing.T) {
 			t.Errorf("%s: rules %+v, want creation and update of %s, not of their status", entry.name, entry.rules, want.resource)
 		}
 		if isOther(entry.name, entry.rules) {
-			t.Errorf("%s: we would withdraw for ourselves", entry.name)
+			t.Errorf("%s: we would stand back for ourselves", entry.name)
 		}
 	}
 }

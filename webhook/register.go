@@ -2,12 +2,14 @@ package webhook
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	admissionregistrationv1ac "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -29,11 +31,21 @@ const admissionTimeoutSeconds = 5
 // registerTimeout is how long one attempt to register may take.
 const registerTimeout = 10 * time.Second
 
-// configuration describes the webhook to API servers. Two entries with disjoint
-// selectors ask it about just those pods that may opt in: those that carry the
-// label themselves, and those without it in a namespace that carries it. The
-// first takes every value but "false", so that a misspelt one is answered with a
-// warning.
+// Configurations are all that API servers are told of a webhook, which never is
+// asked about pods of its own namespace.
+func Configurations(r Registration, ownNamespace string) []runtime.ApplyConfiguration {
+	return append([]runtime.ApplyConfiguration{configuration(r, ownNamespace)}, policyConfigurations(r)...)
+}
+
+// configuration describes the webhook for pods to API servers. Two entries with
+// disjoint selectors ask an endpoint about just those pods that may opt in: those
+// that carry the label themselves, and those without it in a namespace that carries
+// it. The first takes every value but "false", so that a misspelt one is answered
+// with a warning.
+//
+// Where there are several endpoints, one that does not answer is passed over, and
+// the next is asked about pods that have no answer yet; the failure policy is the
+// last one's. See docs/decisions/0028.
 func configuration(r Registration, ownNamespace string) *admissionregistrationv1ac.MutatingWebhookConfigurationApplyConfiguration {
 	excluded := mutate.SystemNamespaces()
 	if ownNamespace != "" {
@@ -41,54 +53,71 @@ func configuration(r Registration, ownNamespace string) *admissionregistrationv1
 	}
 	notExcluded := requirement(corev1.LabelMetadataName, metav1.LabelSelectorOpNotIn, excluded...)
 
-	byPod := entry("labelled-pods.spillway.io", r).
-		WithNamespaceSelector(metav1ac.LabelSelector().WithMatchExpressions(notExcluded)).
-		WithObjectSelector(metav1ac.LabelSelector().WithMatchExpressions(
-			requirement(api.OptInLabel, metav1.LabelSelectorOpExists),
-			requirement(api.OptInLabel, metav1.LabelSelectorOpNotIn, api.OptedOut)))
-	byNamespace := entry("labelled-namespaces.spillway.io", r).
-		WithNamespaceSelector(metav1ac.LabelSelector().
-			WithMatchLabels(map[string]string{api.OptInLabel: api.OptedIn}).WithMatchExpressions(notExcluded)).
-		WithObjectSelector(metav1ac.LabelSelector().WithMatchExpressions(
-			requirement(api.OptInLabel, metav1.LabelSelectorOpDoesNotExist)))
-
-	return admissionregistrationv1ac.MutatingWebhookConfiguration(r.Name).WithWebhooks(byPod, byNamespace)
+	configuration := admissionregistrationv1ac.MutatingWebhookConfiguration(r.Name)
+	for i := range r.Pods {
+		byPod := entry("labelled-pods", r, i).
+			WithNamespaceSelector(metav1ac.LabelSelector().WithMatchExpressions(notExcluded)).
+			WithObjectSelector(metav1ac.LabelSelector().WithMatchExpressions(
+				requirement(api.OptInLabel, metav1.LabelSelectorOpExists),
+				requirement(api.OptInLabel, metav1.LabelSelectorOpNotIn, api.OptedOut)))
+		byNamespace := entry("labelled-namespaces", r, i).
+			WithNamespaceSelector(metav1ac.LabelSelector().
+				WithMatchLabels(map[string]string{api.OptInLabel: api.OptedIn}).WithMatchExpressions(notExcluded)).
+			WithObjectSelector(metav1ac.LabelSelector().WithMatchExpressions(
+				requirement(api.OptInLabel, metav1.LabelSelectorOpDoesNotExist)))
+		configuration.WithWebhooks(byPod, byNamespace)
+	}
+	return configuration
 }
 
 func requirement(key string, operator metav1.LabelSelectorOperator, values ...string) *metav1ac.LabelSelectorRequirementApplyConfiguration {
 	return metav1ac.LabelSelectorRequirement().WithKey(key).WithOperator(operator).WithValues(values...)
 }
 
-func entry(name string, r Registration) *admissionregistrationv1ac.MutatingWebhookApplyConfiguration {
-	return admissionregistrationv1ac.MutatingWebhook().
-		WithName(name).
-		WithClientConfig(clientConfig(r, Path)).
+// entry is that of an endpoint in the order in which they are asked.
+func entry(name string, r Registration, i int) *admissionregistrationv1ac.MutatingWebhookApplyConfiguration {
+	path, policy := FirstPath, admissionregistrationv1.Ignore
+	if i == len(r.Pods)-1 {
+		path, policy = Path, r.FailurePolicy
+	}
+	if i > 0 {
+		name += "-" + strconv.Itoa(i+1)
+	}
+	e := admissionregistrationv1ac.MutatingWebhook().
+		WithName(name + ownEntrySuffix).
+		WithClientConfig(clientConfig(r.Pods[i], path, r.CABundle)).
 		WithRules(admissionregistrationv1ac.RuleWithOperations().
 			WithOperations(admissionregistrationv1.Create).
 			WithAPIGroups(corev1.GroupName).WithAPIVersions("v1").WithResources("pods").
 			WithScope(admissionregistrationv1.NamespacedScope)).
-		WithFailurePolicy(r.FailurePolicy).
+		WithFailurePolicy(policy).
 		WithMatchPolicy(admissionregistrationv1.Equivalent).
 		WithReinvocationPolicy(admissionregistrationv1.IfNeededReinvocationPolicy).
 		WithSideEffects(admissionregistrationv1.SideEffectClassNoneOnDryRun).
 		WithTimeoutSeconds(admissionTimeoutSeconds).
 		WithAdmissionReviewVersions("v1")
+	if i > 0 {
+		e.WithMatchConditions(admissionregistrationv1ac.MatchCondition().WithName("not-answered-yet").WithExpression(notAnswered))
+	}
+	return e
 }
 
-func clientConfig(r Registration, path string) *admissionregistrationv1ac.WebhookClientConfigApplyConfiguration {
-	config := admissionregistrationv1ac.WebhookClientConfig().WithCABundle(r.CABundle...)
-	if r.URL != "" {
-		return config.WithURL(strings.TrimSuffix(r.URL, "/") + path)
+func clientConfig(e Endpoint, path string, caBundle []byte) *admissionregistrationv1ac.WebhookClientConfigApplyConfiguration {
+	config := admissionregistrationv1ac.WebhookClientConfig()
+	if len(caBundle) > 0 {
+		config.WithCABundle(caBundle...)
+	}
+	if e.URL != "" {
+		return config.WithURL(strings.TrimSuffix(e.URL, "/") + path)
 	}
 	return config.WithService(admissionregistrationv1ac.ServiceReference().
-		WithNamespace(r.Service.Namespace).WithName(r.Service.Name).WithPort(r.Service.Port).WithPath(path))
+		WithNamespace(e.Service.Namespace).WithName(e.Service.Name).WithPort(e.Service.Port).WithPath(path))
 }
 
-// register writes the configuration once the server listens, and tries again
+// register writes the configurations once the server listens, and tries again
 // until it succeeds or ctx ends: without it no pod is handled.
 func register(ctx context.Context, upstream client.Client, listening healthz.Checker, r Registration, ownNamespace string) {
 	log := logf.FromContext(ctx)
-	config := configuration(r, ownNamespace)
 	backoff := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 2, Steps: 10, Cap: 10 * time.Second}
 	// The only error is that of ctx, which says that the process stops.
 	_ = backoff.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) {
@@ -98,9 +127,11 @@ func register(ctx context.Context, upstream client.Client, listening healthz.Che
 		}
 		ctx, cancel := context.WithTimeout(ctx, registerTimeout)
 		defer cancel()
-		if err := upstream.Apply(ctx, config, client.FieldOwner("spillway-webhook"), client.ForceOwnership); err != nil {
-			log.Error(err, "Cannot register the webhook yet", "configuration", r.Name)
-			return false, nil
+		for _, config := range Configurations(r, ownNamespace) {
+			if err := upstream.Apply(ctx, config, client.FieldOwner("spillway-webhook"), client.ForceOwnership); err != nil {
+				log.Error(err, "Cannot register the webhook yet", "configuration", r.Name)
+				return false, nil
+			}
 		}
 		log.Info("Registered the webhook", "configuration", r.Name)
 		return true, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -27,7 +28,7 @@ func TestConfigurationAsksForEachPodAtMostOnce(t *testing.T) {
 		"own-namespace":              {labels.Set{"kubernetes.io/metadata.name": "spillway-system"}, labels.Set{"virtual-pod": "true"}, ""},
 		"own-namespace-labelled":     {labels.Set{"kubernetes.io/metadata.name": "spillway-system", "virtual-pod": "true"}, nil, ""},
 	}
-	config := registered(t, Registration{Name: "spillway", URL: "https://127.0.0.1:9443", CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail})
+	config := registered(t, Registration{Name: "spillway", Pods: []Endpoint{{URL: "https://127.0.0.1:9443"}}, CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail})
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			asked := ""
@@ -45,8 +46,8 @@ func TestConfigurationAsksForEachPodAtMostOnce(t *testing.T) {
 
 // TestConfigurationPromises: what API servers are told about the webhook.
 func TestConfigurationPromises(t *testing.T) {
-	byURL := registered(t, Registration{Name: "spillway", URL: "https://127.0.0.1:9443/", CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Ignore})
-	byService := registered(t, Registration{Name: "spillway", Service: ServiceReference{Namespace: "spillway-system", Name: "webhook", Port: 443}, CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail})
+	byURL := registered(t, Registration{Name: "spillway", Pods: []Endpoint{{URL: "https://127.0.0.1:9443/"}}, CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Ignore})
+	byService := registered(t, Registration{Name: "spillway", Pods: []Endpoint{{Service: ServiceReference{Namespace: "spillway-system", Name: "webhook", Port: 443}}}, CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail})
 	if len(byURL.Webhooks) != 2 || len(byService.Webhooks) != 2 {
 		t.Fatalf("%d and %d entries, want 2", len(byURL.Webhooks), len(byService.Webhooks))
 	}
@@ -65,6 +66,36 @@ func TestConfigurationPromises(t *testing.T) {
 		if service == nil || service.Name != "webhook" || *service.Path != "/mutate-pods" || *service.Port != 443 {
 			t.Errorf("service %+v", service)
 		}
+	}
+}
+
+// TestConfigurationAsksInOrder: which endpoint is asked on which path, and what
+// becomes of a pod when it does not answer.
+func TestConfigurationAsksInOrder(t *testing.T) {
+	config := registered(t, Registration{
+		Name: "spillway", Pods: []Endpoint{{URL: "https://127.0.0.1:1"}, {URL: "https://127.0.0.1:2"}},
+		CABundle: []byte("ca"), FailurePolicy: admissionregistrationv1.Fail,
+	})
+	type asked struct {
+		Name, URL, Conditions string
+		FailurePolicy         admissionregistrationv1.FailurePolicyType
+	}
+	var got []asked
+	for _, entry := range config.Webhooks {
+		a := asked{Name: entry.Name, URL: *entry.ClientConfig.URL, FailurePolicy: *entry.FailurePolicy}
+		for _, condition := range entry.MatchConditions {
+			a.Conditions += condition.Expression
+		}
+		got = append(got, a)
+	}
+	want := []asked{
+		{"labelled-pods.spillway.io", "https://127.0.0.1:1/mutate-pods/first", "", admissionregistrationv1.Ignore},
+		{"labelled-namespaces.spillway.io", "https://127.0.0.1:1/mutate-pods/first", "", admissionregistrationv1.Ignore},
+		{"labelled-pods-2.spillway.io", "https://127.0.0.1:2/mutate-pods", "!has(object.metadata.uid)", admissionregistrationv1.Fail},
+		{"labelled-namespaces-2.spillway.io", "https://127.0.0.1:2/mutate-pods", "!has(object.metadata.uid)", admissionregistrationv1.Fail},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -55,17 +55,17 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	server.Register(Path, &admission.Webhook{Handler: &Handler{
+	handler := &Handler{
 		Policy:     opts.Policy,
 		Namespaces: namespaces{cache: mgr.GetCache(), live: mgr.GetAPIReader()},
 		Spreads:    spreads,
 		Sidecars:   sidecars,
 		Events:     mgr.GetEventRecorder("spillway-webhook"),
 		Metrics:    metrics,
-	}})
-	if err := addPolicies(mgr, server, opts); err != nil {
-		return err
 	}
+	server.Register(Path, &admission.Webhook{Handler: handler})
+	server.Register(FirstPath, &admission.Webhook{Handler: first{handler}})
+	addPolicies(mgr, server, opts)
 	if err := addChecks(ctx, mgr, server, spreadsServed, sidecarsServed); err != nil {
 		return err
 	}

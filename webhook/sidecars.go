@@ -3,10 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/spillway-io/spillway/webhook/catalog"
@@ -15,10 +12,6 @@ import (
 
 // sidecarSets is the resource of SidecarSets.
 const sidecarSets = "sidecarsets"
-
-// othersInterval is how soon the controller of SidecarSets follows when OpenKruise
-// is installed or removed.
-const othersInterval = 30 * time.Second
 
 // addSidecars adds to the manager what keeps SidecarSets, and returns what knows
 // them, and what waits for the kind.
@@ -45,30 +38,4 @@ func addSidecars(mgr manager.Manager, opts Options, served servedFunc) (*catalog
 		return nil, nil, fmt.Errorf("cannot schedule the watch for SidecarSets: %w", err)
 	}
 	return sets, wait, nil
-}
-
-// others remembers for a while who else serves policy objects: it is asked far
-// more often than that changes.
-type others struct {
-	live  client.Reader
-	every time.Duration
-
-	mu    sync.Mutex
-	known string
-	until time.Time
-}
-
-// serving returns the name of somebody else's webhook, empty if there is none.
-func (o *others) serving(ctx context.Context) (string, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if time.Now().Before(o.until) {
-		return o.known, nil
-	}
-	known, err := servedByOther(ctx, o.live)
-	if err != nil {
-		return "", err
-	}
-	o.known, o.until = known, time.Now().Add(o.every)
-	return known, nil
 }

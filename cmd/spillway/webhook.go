@@ -25,6 +25,7 @@ type webhookFlags struct {
 
 	register      bool
 	registration  webhook.Registration
+	registerURLs  []string
 	caFile        string
 	failurePolicy string
 }
@@ -71,9 +72,7 @@ MutatingWebhookConfiguration.`,
 	flags.DurationVar(&f.options.Backoff.Base, "unschedulable-backoff", workloadspread.DefaultBackoff().Base, "how long a subset that cannot schedule pods is passed over before one pod tries it again; twice as long after each failure")
 	flags.BoolVar(&f.register, "register", false, "write the MutatingWebhookConfiguration when ready")
 	flags.StringVar(&f.registration.Name, "register-name", "spillway", "name of the MutatingWebhookConfiguration")
-	flags.StringVar(&f.registration.URL, "register-url", "", "https://host:port under which the upstream API servers reach this process")
-	flags.StringVar(&f.registration.Service.Name, "register-service", "", "Service in --namespace through which they do, instead of a URL")
-	flags.Int32Var(&f.registration.Service.Port, "register-service-port", 443, "port of that Service")
+	flags.StringSliceVar(&f.registerURLs, "register-url", nil, "https://host:port under which the upstream API servers reach this process; several, with other replicas behind each: asked in this order until one answers")
 	flags.StringVar(&f.caFile, "ca-file", "", "PEM file of the CAs of the serving certificate")
 	flags.StringVar(&f.failurePolicy, "failure-policy", string(admissionregistrationv1.Fail), "what becomes of opted-in pods while no webhook answers: Fail or Ignore")
 	return cmd
@@ -94,8 +93,11 @@ func (f webhookFlags) complete(clusters *clusters) (webhook.Options, error) {
 	}
 	registration := f.registration
 	registration.FailurePolicy = admissionregistrationv1.FailurePolicyType(f.failurePolicy)
-	if registration.Service.Name != "" {
-		registration.Service.Namespace = opts.Policy.OwnNamespace
+	for _, url := range f.registerURLs {
+		registration.Pods = append(registration.Pods, webhook.Endpoint{URL: url})
+	}
+	if len(f.registerURLs) > 0 {
+		registration.Policies = registration.Pods[len(registration.Pods)-1]
 	}
 	if registration.CABundle, err = os.ReadFile(f.caFile); err != nil {
 		return opts, fmt.Errorf("--ca-file: %w", err)

@@ -33,12 +33,21 @@ type Balancer struct {
 // StartBalancer starts a balancer without backends for webhooks of upstream;
 // StartWebhook adds them. Its port is its own until upstream is stopped.
 func StartBalancer(ctx context.Context, upstream *Cluster) (*Balancer, error) {
-	address, err := upstream.reserved.TakeAddress()
-	if err != nil {
-		return nil, err
-	}
 	certs := filepath.Join(upstream.dir, "balancer-certs")
 	if err := ServingCert(certs, "127.0.0.1"); err != nil {
+		return nil, err
+	}
+	return startBalancer(ctx, upstream, certs)
+}
+
+// StartAnother starts a balancer with the certificate of b and an address of its own.
+func (b *Balancer) StartAnother(ctx context.Context, upstream *Cluster) (*Balancer, error) {
+	return startBalancer(ctx, upstream, b.certs)
+}
+
+func startBalancer(ctx context.Context, upstream *Cluster, certs string) (*Balancer, error) {
+	address, err := upstream.reserved.TakeAddress()
+	if err != nil {
 		return nil, err
 	}
 	var config net.ListenConfig

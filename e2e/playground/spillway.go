@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +53,9 @@ type WebhookOptions struct {
 	// Balancer, if set, is the address under which it registers, together with
 	// other replicas that have the same one.
 	Balancer *Balancer
+	// Asked, if set, are the addresses that it registers, in the order in which API
+	// servers ask them until one answers; the default is its own. Balancer is one of them.
+	Asked []*Balancer
 	// ExtraArgs are added to its arguments.
 	ExtraArgs []string
 }
@@ -104,14 +108,21 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 	if err := o.Upstream.InstallCRDs(ctx, crds); err != nil {
 		return nil, "", err
 	}
-	if err := o.Upstream.Apply(ctx, webhookRoles); err != nil {
+	if err := o.Upstream.Apply(ctx, webhookRoles+"---\n"+registerRoles); err != nil {
 		return nil, "", err
 	}
-	kubeconfig, err := o.Upstream.Kubeconfig("spillway-"+o.Name, webhookGroup)
+	kubeconfig, err := o.Upstream.Kubeconfig("spillway-"+o.Name, webhookGroup, registrarGroup)
 	if err != nil {
 		return nil, "", err
 	}
 	certs, err := w.reach(o.Balancer, dir, port)
+	urls := []string{w.URL}
+	if len(o.Asked) > 0 {
+		urls = nil
+		for _, balancer := range o.Asked {
+			urls = append(urls, balancer.URL)
+		}
+	}
 	return []string{
 		"webhook",
 		"--kubeconfig=" + kubeconfig,
@@ -122,7 +133,7 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 		"--health-address=" + w.health,
 		"--metrics-address=" + w.metrics,
 		"--register",
-		"--register-url=" + w.URL,
+		"--register-url=" + strings.Join(urls, ","),
 		"--ca-file=" + w.CA,
 		"--failure-policy=" + o.FailurePolicy,
 		"--drain-delay=0s",
