@@ -27,8 +27,8 @@ type Options struct {
 	BindAddress string
 	// Port is the port to serve on.
 	Port int
-	// CertDir holds tls.crt and tls.key, which are read again when they change.
-	CertDir string
+	// Certificates say where the serving certificate comes from.
+	Certificates Certificates
 	// HealthAddress serves /healthz and /readyz over HTTP; "0" turns it off.
 	HealthAddress string
 	// MetricsAddress serves /metrics over HTTP; "0" turns it off.
@@ -63,8 +63,8 @@ type Registration struct {
 	Pods []Endpoint
 	// Policies is asked about policy objects.
 	Policies Endpoint
-	// CABundle is the PEM of the CAs that may have signed the serving
-	// certificate.
+	// CABundle is the PEM of the CAs that may have signed the serving certificate. There
+	// is none if the leader keeps the caBundle.
 	CABundle []byte
 	// FailurePolicy says what becomes of opted-in pods while no webhook answers:
 	// Fail refuses them, Ignore lets them through unhandled.
@@ -95,11 +95,11 @@ func (o Options) Validate() error {
 	}
 	check(o.Upstream != nil, "upstream cluster: no configuration")
 	check(o.Port > 0 && o.Port < 1<<16, "port %d: not between 1 and 65535", o.Port)
-	check(o.CertDir != "", "certificate directory: none given")
 	check(o.DrainDelay >= 0, "drain delay %s: negative", o.DrainDelay)
 	check(slices.Contains(o.Policy.RoutingKeys, api.NodeTypeLabel), "routing keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
 	check(o.Backoff.Base > 0 && o.Backoff.Max >= o.Backoff.Base, "unschedulable backoff %s up to %s: not a positive time, or falling", o.Backoff.Base, o.Backoff.Max)
 	check(!o.LeaderElection || o.Policy.OwnNamespace != "", "leader election: no namespace for its lease")
+	errs = append(errs, o.Certificates.validate(o.Policy.OwnNamespace, o.Register))
 	if o.Register != nil {
 		errs = append(errs, o.Register.validate())
 	}
@@ -110,9 +110,6 @@ func (r Registration) validate() error {
 	var errs []error
 	if r.Name == "" {
 		errs = append(errs, errors.New("registration: no name given"))
-	}
-	if len(r.CABundle) == 0 {
-		errs = append(errs, errors.New("registration: no CA given"))
 	}
 	if len(r.Pods) == 0 {
 		errs = append(errs, errors.New("registration: no URL or service given"))

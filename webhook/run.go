@@ -21,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/spillway-io/spillway/webhook/catalog"
-	"github.com/spillway-io/spillway/webhook/serve"
 	"github.com/spillway-io/spillway/webhook/workload"
 )
 
@@ -42,7 +41,10 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("cannot set up the webhook: %w", err)
 	}
-	server := mgr.GetWebhookServer()
+	server, err := addServer(mgr, opts)
+	if err != nil {
+		return err
+	}
 	served, err := servesKruise(mgr, opts)
 	if err != nil {
 		return err
@@ -90,7 +92,6 @@ func newManager(opts Options) (manager.Manager, error) {
 	}
 	return manager.New(opts.Upstream, manager.Options{
 		Scheme:                 scheme,
-		WebhookServer:          serve.New(serve.Options{Address: opts.BindAddress, Port: opts.Port, CertDir: opts.CertDir}),
 		HealthProbeBindAddress: opts.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
 		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: cachedObjects(opts)},
@@ -111,6 +112,7 @@ func newManager(opts Options) (manager.Manager, error) {
 func cachedObjects(opts Options) map[client.Object]cache.ByObject {
 	objects := workload.CacheOptions()
 	maps.Copy(objects, cachedNamespaces())
+	maps.Copy(objects, cachedSecret(opts))
 	maps.Copy(objects, catalog.CacheOptions(opts.Policy.OwnNamespace))
 	return objects
 }

@@ -38,9 +38,11 @@ func newWebhookCommand() *cobra.Command {
 		Long: `Serve the mutating admission webhook for pods that opted in: it saves their
 scheduling constraints in an annotation and sends them to the virtual nodes.
 
-It serves over TLS with tls.crt and tls.key of --cert-dir, and is ready as soon
-as its caches are filled. With --register it writes its own
-MutatingWebhookConfiguration.`,
+It serves over TLS, and is ready as soon as it has a certificate and its caches
+are filled. The certificate is in tls.crt and tls.key of --cert-dir, or in a
+Secret (--cert-secret): then the elected replica makes and renews it and its CA,
+and keeps the caBundle of webhook configurations (--ca-bundle-into). With
+--register it writes its own webhook configurations.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := setUpLogging(f.verbosity)
@@ -62,7 +64,7 @@ MutatingWebhookConfiguration.`,
 	flags.IntVarP(&f.verbosity, "verbosity", "v", 0, "log more: 1 tells of every admission")
 	flags.StringVar(&f.options.BindAddress, "bind-address", "", "address to serve on; empty: every address")
 	flags.IntVar(&f.options.Port, "port", 9443, "port to serve on")
-	flags.StringVar(&f.options.CertDir, "cert-dir", "", "directory with tls.crt and tls.key (required)")
+	f.certificates(flags)
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
 	flags.DurationVar(&f.options.DrainDelay, "drain-delay", 5*time.Second, "how long to keep answering after being told to stop")
@@ -99,8 +101,10 @@ func (f webhookFlags) complete(clusters *clusters) (webhook.Options, error) {
 	if len(f.registerURLs) > 0 {
 		registration.Policies = registration.Pods[len(registration.Pods)-1]
 	}
-	if registration.CABundle, err = os.ReadFile(f.caFile); err != nil {
-		return opts, fmt.Errorf("--ca-file: %w", err)
+	if opts.Certificates.Secret == "" || f.caFile != "" {
+		if registration.CABundle, err = os.ReadFile(f.caFile); err != nil {
+			return opts, fmt.Errorf("--ca-file: %w", err)
+		}
 	}
 	opts.Register = &registration
 	return opts, nil

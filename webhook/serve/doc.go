@@ -11,6 +11,6 @@
 // A request that is refused here gets a plain HTTP status, as it has not been read
 // and so has no UID to answer to.
 //
-// The package refuses to know what is served, and to tell clients apart: API
-// servers need not show a certificate to a webhook.
+// The package refuses to know what is served, with which certificate, and to tell
+// clients apart: API servers need not show a certificate to a webhook.
 package serve

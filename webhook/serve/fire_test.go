@@ -48,7 +48,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // TestSlowClients: everything that does not come in time is cut off.
 func TestSlowClients(t *testing.T) {
-	s := start(t, nil)
+	s := start(t, func(l *serve.Limits) { l.Idle = l.Arrival })
 	const headers = "POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
 	cases := map[string]struct {
 		reason string

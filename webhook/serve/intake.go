@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 )
 
 var errBusy = errors.New("too many requests of this kind at a time; try again")
@@ -33,6 +34,10 @@ func (i *intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from, ok := r.Context().Value(peerKey{}).(*peer)
 	if !ok {
 		http.Error(w, "not asked over a connection", http.StatusInternalServerError)
+		return
+	}
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(i.limits.Arrival)); err != nil {
+		http.Error(w, "the request cannot be given time to arrive", http.StatusInternalServerError)
 		return
 	}
 	read, done, err := i.read(r.Context(), from, http.MaxBytesReader(w, r.Body, i.limits.Body))

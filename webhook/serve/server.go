@@ -8,38 +8,46 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
-// Options configure a Server. Address, Port and CertDir have no defaults.
+// Certificates are where a server gets its certificate from.
+type Certificates interface {
+	// GetCertificate returns the one to serve at present; an error turns a client away.
+	GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Start keeps it the newest one until ctx ends.
+	Start(ctx context.Context) error
+}
+
+// Options configure a Server. Address, Port and Certificates have no defaults.
 type Options struct {
 	// Address is the one to serve on; empty means every address.
-	Address string
-	Port    int
-	// CertDir holds tls.crt and tls.key, which are read again when they change.
-	CertDir string
+	Address      string
+	Port         int
+	Certificates Certificates
+	// Witness, if set, is told of clients that do not accept the certificate.
+	Witness Witness
 	// Limits are DefaultLimits if they are not set.
 	Limits Limits
 }
 
 // Limits are what a client can ask of the server.
 type Limits struct {
-	// Arrival is how long a handshake, the headers of a request, and the request as
-	// a whole may take to arrive.
+	// Arrival is how long a handshake may take, and a request to arrive once there are
+	// its headers.
 	Arrival time.Duration
 	// Answer is how long it may then take to judge the request and to send the answer.
 	Answer time.Duration
-	// Idle is how long a connection may be without a request.
+	// Idle is how long a connection may be without a request, or have no more of one
+	// than part of its headers.
 	Idle time.Duration
 	// Body is how many bytes the body of a request may have.
 	Body int64
@@ -58,8 +66,10 @@ func DefaultLimits() Limits {
 		// API servers wait 5 s for the answer as a whole.
 		Arrival: 5 * time.Second,
 		Answer:  15 * time.Second,
-		// Not less than Go's clients keep a connection, and so API servers.
-		Idle: 90 * time.Second,
+		// More than the 90 s for which Go's clients keep a connection, and so API servers:
+		// a request is lost that is sent while we close it. They also keep those that they
+		// opened in a hurry and have not needed yet.
+		Idle: 2 * time.Minute,
 		// An API server takes requests of up to 3 MiB. In an update there are two
 		// objects of that size; controller-runtime's limit is the same.
 		Body: 7 << 20,
@@ -99,10 +109,6 @@ func New(o Options) *Server {
 
 // Start serves until ctx ends, then finishes what is under way, and returns.
 func (s *Server) Start(ctx context.Context) error {
-	certificates, err := certwatcher.New(filepath.Join(s.options.CertDir, "tls.crt"), filepath.Join(s.options.CertDir, "tls.key"))
-	if err != nil {
-		return fmt.Errorf("cannot read the serving certificate: %w", err)
-	}
 	address := net.JoinHostPort(s.options.Address, strconv.Itoa(s.options.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -111,16 +117,20 @@ func (s *Server) Start(ctx context.Context) error {
 	address = listener.Addr().String()
 	s.address.Store(&address)
 	logf.FromContext(ctx).Info("Serving the webhook", "address", address)
-	return s.serve(ctx, listener, certificates)
+	return s.serve(ctx, listener)
 }
 
-func (s *Server) serve(ctx context.Context, listener net.Listener, certificates *certwatcher.CertWatcher) error {
-	server := s.server(ctx, certificates)
+func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+	server := s.server(ctx)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var running sync.WaitGroup
 	var watchErr, shutdownErr error
-	running.Go(func() { watchErr = certificates.Start(ctx) })
+	running.Go(func() {
+		if watchErr = s.options.Certificates.Start(ctx); watchErr != nil {
+			stop()
+		}
+	})
 	running.Go(func() {
 		<-ctx.Done()
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.Limits.Arrival+s.options.Limits.Answer)
@@ -136,23 +146,28 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, certificates 
 	return errors.Join(err, watchErr, shutdownErr)
 }
 
-func (s *Server) server(ctx context.Context, certificates *certwatcher.CertWatcher) *http.Server {
+func (s *Server) server(ctx context.Context) *http.Server {
 	limits := s.options.Limits
+	refusals := newRefusals(ctx, s.options.Witness)
 	return &http.Server{
 		Handler: newIntake(s.DefaultServer.Options.WebhookMux, limits),
 		// Requests under way outlive the news of the end.
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-		ConnContext:       s.connections.context(limits.BodiesEach),
-		ConnState:         s.connections.changed,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.GetCertificate},
-		ReadHeaderTimeout: limits.Arrival,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ConnContext: s.connections.context(limits.BodiesEach),
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			s.connections.changed(conn, state)
+			refusals.changed(conn, state)
+		},
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: refusals.listens(s.options.Certificates)},
+		// net/http begins to count both when a connection is there, not when a request
+		// comes; the time of that is up to the intake.
+		ReadHeaderTimeout: limits.Idle,
 		ReadTimeout:       limits.Arrival,
 		WriteTimeout:      limits.Arrival + limits.Answer,
 		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    64 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
-		// Of broken handshakes, mostly: whoever scans ports could fill the disk.
-		ErrorLog: log.New(complaints(func(line string) { logf.FromContext(ctx).V(1).Info("A client was turned away", "why", line) }), "", 0),
+		ErrorLog:          log.New(complaints(refusals.complaint), "", 0),
 	}
 }
 

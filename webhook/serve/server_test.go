@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
 	"github.com/spillway-io/spillway/webhook/serve"
 )
 
@@ -44,7 +46,11 @@ func start(t *testing.T, change func(*serve.Limits)) *served {
 	t.Helper()
 	dir := t.TempDir()
 	s := &served{T: t, roots: writeCertificate(t, dir), address: freeAddress(t), entered: make(chan struct{}, 9), released: make(chan struct{})}
-	o := serve.Options{CertDir: dir, Limits: limits()}
+	certificates, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := serve.Options{Certificates: certificates, Limits: limits()}
 	host, port, err := net.SplitHostPort(s.address)
 	if err != nil {
 		t.Fatal(err)
