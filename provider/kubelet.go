@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-io/spillway/provider/auth"
@@ -42,13 +41,6 @@ type kubelet struct {
 	certificate certificate
 }
 
-// certificate is what the server shows, and what keeps it current.
-type certificate struct {
-	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// watch runs until its context ends; nil when there is nothing to watch.
-	watch func(context.Context) error
-}
-
 // addKubelet has every replica serve the kubelet API. API servers find it by the
 // Node's only address, behind which may be any of them.
 func (v *virtualNode) addKubelet() error {
@@ -69,30 +61,13 @@ func (v *virtualNode) addKubelet() error {
 		figures: stats.Sources{Upstream: v.up.GetClient(), Downstream: v.below.GetClient(), Identity: v.rules.Identity},
 		guard:   guard,
 	}
-	if k.certificate, err = newCertificate(v.up.GetLogger(), v.opts); err != nil {
+	if k.certificate, err = v.newCertificate(); err != nil {
 		return fmt.Errorf("cannot serve the kubelet API: %w", err)
 	}
 	if err := v.up.Add(onEveryReplica(k.run)); err != nil {
 		return fmt.Errorf("cannot schedule the kubelet API: %w", err)
 	}
 	return nil
-}
-
-func newCertificate(log logr.Logger, opts Options) (certificate, error) {
-	if opts.TLSCertFile != "" {
-		files, err := certwatcher.New(opts.TLSCertFile, opts.TLSKeyFile)
-		if err != nil {
-			return certificate{}, fmt.Errorf("cannot read the certificate: %w", err)
-		}
-		return certificate{get: files.GetCertificate, watch: files.Start}, nil
-	}
-	made, err := selfSigned(opts.Name, opts.InternalIP, time.Now())
-	if err != nil {
-		return certificate{}, err
-	}
-	log.Info("The kubelet API has a certificate that was made at start and that nobody has signed; give --tls-cert-file for one that API servers can verify",
-		"address", opts.InternalIP)
-	return certificate{get: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }}, nil
 }
 
 // run serves until ctx ends, and then until nobody is being served.

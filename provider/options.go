@@ -78,9 +78,15 @@ type Options struct {
 	// KubeletAddress is the host:port that serves the kubelet API over HTTPS; "0"
 	// turns it off. The Node names its port, with InternalIP, to API servers.
 	KubeletAddress string
+	// KubeletCertificate says where the certificate of the kubelet API comes from;
+	// empty is CertificateFiles if there is a TLSCertFile, else CertificateSelfSigned.
+	KubeletCertificate CertificateMode
 	// TLSCertFile and TLSKeyFile are the kubelet API's certificate and key, PEM,
-	// read again when they change. Without them one is made for InternalIP.
+	// read again when they change, with CertificateFiles.
 	TLSCertFile, TLSKeyFile string
+	// KubeletCertificateDir keeps certificate and key of CertificateCSR over restarts
+	// of the process; empty is memory only.
+	KubeletCertificateDir string
 	// ClientCAFile has the certificates, PEM, of those who certify clients of the
 	// kubelet API, read again when they change. Without it clients need tokens.
 	ClientCAFile string
@@ -118,7 +124,7 @@ func (o Options) Validate() error {
 	check(err == nil && address.Zone() == "", "--internal-ip %q: not an IP address without a zone", o.InternalIP)
 	_, err = kubeletPort(o.KubeletAddress)
 	check(err == nil, "--kubelet-address %q: %v", o.KubeletAddress, err)
-	check((o.TLSCertFile == "") == (o.TLSKeyFile == ""), "--tls-cert-file, --tls-private-key-file: one is of no use without the other")
+	validateCertificate(o, check)
 	errs = append(errs, validateRules(o.Rules)...)
 	check(o.CollectGarbage.Valid(), "--collect-garbage %q: collect, preview or off", o.CollectGarbage)
 	check(o.ProbeInterval >= minProbeInterval && o.ProbeInterval <= maxProbeInterval,

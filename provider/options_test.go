@@ -59,7 +59,17 @@ func TestOptionsValidate(t *testing.T) {
 		"kubelet-big-port":  {func(o *provider.Options) { o.KubeletAddress = ":65536" }, []string{`--kubelet-address ":65536": a port from 1`}},
 		"certificate":       {func(o *provider.Options) { o.TLSCertFile, o.TLSKeyFile = "tls.crt", "tls.key" }, nil},
 		"certificate-only":  {func(o *provider.Options) { o.TLSCertFile = "tls.crt" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
-		"key-only":          {func(o *provider.Options) { o.TLSKeyFile = "tls.key" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
+		"certificate-requested": {func(o *provider.Options) {
+			o.KubeletCertificate, o.KubeletCertificateDir = provider.CertificateCSR, "certificates"
+		}, nil},
+		"certificate-of-no-use": {func(o *provider.Options) {
+			o.KubeletCertificate, o.TLSCertFile, o.TLSKeyFile = provider.CertificateCSR, "tls.crt", "tls.key"
+		}, []string{"--kubelet-certificate csr: --tls-cert-file is of no use"}},
+		"certificate-files-missing": {func(o *provider.Options) { o.KubeletCertificate = provider.CertificateFiles }, []string{"--kubelet-certificate files: needs --tls-cert-file"}},
+		"certificate-mode":          {func(o *provider.Options) { o.KubeletCertificate = "CSR" }, []string{`--kubelet-certificate "CSR": files, csr or self-signed`}},
+		"certificate-dir":           {func(o *provider.Options) { o.KubeletCertificateDir = "certificates" }, []string{"--kubelet-certificate-dir: of no use"}},
+
+		"key-only": {func(o *provider.Options) { o.TLSKeyFile = "tls.key" }, []string{"--tls-cert-file, --tls-private-key-file: one"}},
 
 		"namespace-prefix":   {func(o *provider.Options) { o.Rules.Namespaces.Prefix = "eu-" }, nil},
 		"namespace-prefixed": {func(o *provider.Options) { o.Rules.Namespaces.Prefix = "EU-" }, []string{`--namespace-prefix "EU-": `}},

@@ -65,7 +65,10 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream; as given to the webhook")
 	flags.StringVar(&f.options.InternalIP, "internal-ip", "127.0.0.1", "address of the node, and host address of its pods")
 	flags.StringVar(&f.options.KubeletAddress, "kubelet-address", ":10250", `host:port for the kubelet API, which logs, exec, attach and port-forward need; "0": off`)
-	flags.StringVar(&f.options.TLSCertFile, "tls-cert-file", "", "certificate of the kubelet API, read again when it changes; empty: one is made at start that nobody has signed")
+	flags.StringVar((*string)(&f.options.KubeletCertificate), "kubelet-certificate", "",
+		"where the certificate of the kubelet API comes from: files; csr: the upstream cluster signs it, once somebody has approved the CertificateSigningRequest; self-signed: one is made at start that nobody has signed; empty: files if --tls-cert-file is given, else self-signed")
+	flags.StringVar(&f.options.KubeletCertificateDir, "kubelet-certificate-dir", "", "directory that keeps certificate and key of --kubelet-certificate=csr over restarts; empty: memory only, and each restart makes a new request")
+	flags.StringVar(&f.options.TLSCertFile, "tls-cert-file", "", "certificate of the kubelet API, read again when it changes")
 	flags.StringVar(&f.options.TLSKeyFile, "tls-private-key-file", "", "key of that certificate")
 	flags.StringVar(&f.options.ClientCAFile, "client-ca-file", "", "CA of those who may reach the kubelet API by client certificate, read again when it changes; empty: tokens only")
 	flags.DurationVar(&f.options.ProbeInterval, "probe-interval", node.DefaultProbeInterval, "how often the downstream API server is asked whether it is ready; the third failure in a row makes the node NotReady")
