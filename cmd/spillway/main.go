@@ -47,6 +47,8 @@ func newRootCommand() *cobra.Command {
 		newNodeCommand(),
 		newInjectCommand(),
 		newRecoverCommand(),
+		newDoctorCommand(),
+		newRemainsCommand(),
 		newVersionCommand(),
 	)
 	return root

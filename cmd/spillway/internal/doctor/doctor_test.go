@@ -1,0 +1,113 @@
+package doctor
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// TestEntries: Spillway's webhooks are found by their names, in whatever
+// configuration, or all of those that are named; and where API servers find them.
+func TestEntries(t *testing.T) {
+	hook := func(name string, config admissionregistrationv1.WebhookClientConfig) admissionregistrationv1.MutatingWebhook {
+		return admissionregistrationv1.MutatingWebhook{Name: name, ClientConfig: config}
+	}
+	service := admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "system", Name: "hook", Port: new(int32(8443))}}
+	mutating := []admissionregistrationv1.MutatingWebhookConfiguration{{
+		ObjectMeta: metav1.ObjectMeta{Name: "mixed"},
+		Webhooks: []admissionregistrationv1.MutatingWebhook{
+			hook("pods.spillway.io", service),
+			hook("pods.example.com", admissionregistrationv1.WebhookClientConfig{URL: new("https://hook.example.com/pods")}),
+		},
+	}}
+	validating := []admissionregistrationv1.ValidatingWebhookConfiguration{{
+		ObjectMeta: metav1.ObjectMeta{Name: "others"},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+			Name: "sets.spillway.io", ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: new("https://[2001:db8::7]:9443/sets")},
+		}},
+	}}
+	ours := Entry{"MutatingWebhookConfiguration mixed", "pods.spillway.io", nil, Target{Namespace: "system", Service: "hook", Port: 8443, Host: "hook.system.svc"}}
+	theirs := Entry{"MutatingWebhookConfiguration mixed", "pods.example.com", nil, Target{Address: "hook.example.com:443", Host: "hook.example.com"}}
+	byURL := Entry{"ValidatingWebhookConfiguration others", "sets.spillway.io", nil, Target{Address: "[2001:db8::7]:9443", Host: "2001:db8::7"}}
+	for name, tc := range map[string]struct {
+		named []string
+		want  []Entry
+	}{
+		"by-suffix": {nil, []Entry{ours, byURL}},
+		"named":     {[]string{"mixed"}, []Entry{ours, theirs}},
+		"none":      {[]string{"absent"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, entriesOf(mutating, validating, tc.named)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDownstreamRoles: the ServiceAccount exists under the name that is asked for,
+// has all the roles, and nothing is left of the default names.
+func TestDownstreamRoles(t *testing.T) {
+	for name, tc := range map[string]struct{ namespace, account string }{
+		"default": {DefaultNamespace, DefaultServiceAccount},
+		"other":   {"east", "runner"},
+		"swapped": {DefaultServiceAccount, DefaultNamespace},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := DownstreamRoles(tc.namespace, tc.account)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []any{map[string]any{"kind": "ServiceAccount", "name": tc.account, "namespace": tc.namespace}}
+			kinds := map[string]int{}
+			for _, object := range decode(t, text) {
+				kinds[object.GetKind()]++
+				if namespace := object.GetNamespace(); namespace != "" && namespace != tc.namespace {
+					t.Errorf("%s %s is in namespace %s", object.GetKind(), object.GetName(), namespace)
+				}
+				subjects, bound, err := unstructured.NestedSlice(object.Object, "subjects")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, subjects); bound && diff != "" {
+					t.Errorf("subjects of %s: -want +got:\n%s", object.GetName(), diff)
+				}
+				if object.GetKind() == "ServiceAccount" && object.GetName() != tc.account || object.GetKind() == "Namespace" && object.GetName() != tc.namespace {
+					t.Errorf("%s is called %s", object.GetKind(), object.GetName())
+				}
+			}
+			if kinds["ServiceAccount"] != 1 || kinds["Namespace"] != 1 || kinds["ClusterRole"] == 0 ||
+				kinds["ClusterRoleBinding"] != kinds["ClusterRole"] || kinds["RoleBinding"] != kinds["Role"] {
+				t.Errorf("it has %v", kinds)
+			}
+		})
+	}
+	for _, name := range []string{"", "East", "a/b"} {
+		if _, err := DownstreamRoles(name, "spillway"); err == nil || !strings.Contains(err.Error(), "--namespace") {
+			t.Errorf("namespace %q: %v", name, err)
+		}
+	}
+}
+
+func decode(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	var objects []*unstructured.Unstructured
+	for decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096); ; {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, object)
+	}
+}
