@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -167,10 +168,19 @@ func (o *watched) listening(all *toolscache.ListWatch) *toolscache.ListWatch {
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			stream, err := all.WatchWithContext(ctx, options)
-			o.failed(ctx, err)
+			if !isUnstreamed(options, err) {
+				o.failed(ctx, err)
+			}
 			return stream, err
 		},
 	}
+}
+
+// isUnstreamed says that the API server does not begin watches with a list, as those
+// before Kubernetes 1.34 and those where WatchList is off. A reflector then lists at
+// once, and only that is an answer.
+func isUnstreamed(options metav1.ListOptions, err error) bool {
+	return options.SendInitialEvents != nil && apierrors.IsInvalid(err)
 }
 
 func (o *watched) failed(ctx context.Context, err error) {

@@ -27,6 +27,9 @@ func Status(upstream, downstream *corev1.Pod, internalIP string) corev1.PodStatu
 	if status.Phase == "" {
 		status.Phase = own.Phase
 	}
+	if noResources(status.Resources) && noResources(own.Resources) {
+		status.Resources = own.Resources
+	}
 	status.ObservedGeneration = observedGeneration(upstream, downstream)
 	status.Conditions = conditions(upstream, downstream, status.ObservedGeneration)
 	if status.HostIP != "" {
@@ -40,6 +43,13 @@ func Status(upstream, downstream *corev1.Pod, internalIP string) corev1.PodStatu
 		return !slices.ContainsFunc(upstream.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == h.Name })
 	})
 	return status
+}
+
+// noResources says that a pod as a whole has no resources of its own. Kubelets since
+// Kubernetes 1.36 say so by an empty value, which API servers before that do not keep:
+// it would be news for ever.
+func noResources(r *corev1.ResourceRequirements) bool {
+	return r == nil || len(r.Limits) == 0 && len(r.Requests) == 0 && len(r.Claims) == 0
 }
 
 // Started says whether containers of the pod have been, or were about to be,
