@@ -153,7 +153,7 @@ func (v *virtualNode) addNode(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return runner.SetUp(v.up)
+	return errors.Join(runner.SetUp(v.up), v.addGauges(runner))
 }
 
 // readUpstreamID returns the UID of the namespace kube-system, which every

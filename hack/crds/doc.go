@@ -1,7 +1,7 @@
 // Package crds lists the kinds whose CustomResourceDefinitions the chart brings
 // along for clusters that have no OpenKruise, each in a folder of its own:
 // controller-gen, asked for two of them at once, takes one of OpenKruise's packages
-// into account as well. `make generate` writes charts/spillway/crds from it.
+// into account as well. `make generate` writes charts/spillway/files/crds from it.
 // Nothing imports it.
 //
 // Spec and status are OpenKruise's own types, so that its users keep their YAML;

@@ -156,6 +156,13 @@ func (g *Gate) Trouble() error {
 	return g.cause
 }
 
+// Held says whether writes may begin now.
+func (g *Gate) Held() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.until)
+}
+
 // suspend has writes wait.
 func (g *Gate) suspend(cause error) {
 	g.mu.Lock()

@@ -107,6 +107,13 @@ func (k *keeper) update(ctx context.Context, change func(*State)) bool {
 		!sameOffer(before.Offer, k.state.Offer)
 }
 
+// ready says whether the Node says Ready; not before there is a Node to keep.
+func (k *keeper) ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state.Ready.OK
+}
+
 // failing says that the last probe failed, be the node Ready or not.
 func (k *keeper) failing() bool {
 	k.mu.Lock()

@@ -117,6 +117,9 @@ func (r *Runner) Start(ctx context.Context) error {
 	return nil
 }
 
+// Ready says whether this process has the Node say Ready.
+func (r *Runner) Ready() bool { return r.keeper.ready() }
+
 // read returns the Node, or nil if there is none.
 func (r *Runner) read(ctx context.Context) (*corev1.Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
