@@ -11,7 +11,7 @@ modules := . e2e $(wildcard e2e/components/*/) hack/tools hack/tools/controller-
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 # Packages that are tested without the race detector, see test-unit.
-unraced := /(api|webhook/(stash|spread|sidecar|mutate)|provider/(translate|capacity)|cmd/spillway)$$
+unraced := /(api|certs|webhook/(stash|spread|sidecar|mutate)|provider/(translate|capacity)|cmd/spillway)$$
 
 # Options, all of them NAME=value behind `make TARGET`.
 ONCE        ?=
@@ -21,10 +21,15 @@ FUZZTIME    ?= 30s
 LAW_PODS    ?= 100000
 BENCH_SHORT ?=
 PODS        ?= 5000
+MINUTES     ?= 10
+EVERY       ?= 1m
 CHAOS_SHORT ?=
 CHAOS_ROUNDS ?= 20
 CHAOS_SEED  ?= 0
 CHAOS_ONLY  ?=
+SKEW        ?=
+IMAGE       ?= spillway
+PLATFORMS   ?= linux/$(shell go env GOARCH)
 
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
@@ -37,6 +42,18 @@ help: ## This list
 .PHONY: build
 build: ## Build bin/spillway
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/spillway ./cmd/spillway
+
+# -buildvcs and -w: the image tells of which commit it is, and leaves out what only
+# debuggers read.
+.PHONY: image
+image: ## An image as an archive in bin/, and its SBOM, without an engine; IMAGE=name PLATFORMS=linux/amd64,linux/arm64
+	@for platform in $$(tr ',' ' ' <<<'$(PLATFORMS)'); do \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -buildvcs=auto -trimpath \
+			-ldflags '-w -X main.version=$(version)' -o bin/$$platform/spillway ./cmd/spillway; \
+	done
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/image ./cmd/image
+	@$(tools)/image -name '$(IMAGE)' -version '$(version)' -out bin \
+		$$(for platform in $$(tr ',' ' ' <<<'$(PLATFORMS)'); do echo bin/$$platform/spillway; done)
 
 # exec, and not `go run`, which would answer Ctrl-C with an error of its own.
 .PHONY: demo
@@ -75,12 +92,14 @@ test-laws:
 playground:
 	cd e2e && go build ./... && go run ./cmd/build
 
-# The stories take longest, so they begin first.
+# The stories take longest, so they begin first. API servers log what Spillway's
+# processes ask of them, and in the end their roles are held against that.
 .PHONY: e2e
-e2e: ## Stories on real control planes only; RUN=regexp chooses, and tells more
-	@rm -rf .cache/left-out
-	cd e2e && go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./stories ./...
+e2e: ## Stories on real control planes only, and roles exactly as wide as they need; RUN=regexp chooses, and tells more
+	@rm -rf .cache/left-out .cache/audit
+	cd e2e && SPILLWAY_AUDIT=$(CURDIR)/.cache/audit go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./stories ./...
 	@hack/left-out
+	@cd e2e && go run ./cmd/access $(if $(RUN),-partial) ../.cache/audit
 
 # Root only, and hours: no part of make test. exec, for the sake of Ctrl-C.
 .PHONY: conformance
@@ -93,6 +112,17 @@ conformance: ## Kubernetes' own tests of a node, on a kubelet and on a virtual n
 chaos: ## Break everything while pods come and go; CHAOS_SHORT=1 is one round, CHAOS_SEED=n repeats, CHAOS_ROUNDS=20, CHAOS_ONLY=text
 	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/chaos ./cmd/chaos && \
 		exec ../$(tools)/chaos $(if $(CHAOS_SHORT),-short) -rounds=$(CHAOS_ROUNDS) -seed=$(CHAOS_SEED) -only='$(CHAOS_ONLY)'
+
+# Two times all stories, and a second Kubernetes to build: no part of make test.
+.PHONY: skew
+skew: ## The stories between Kubernetes v1.35.4 and v1.37.0, both ways; SKEW=up or down is the older one's side, RUN=regexp
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/skew ./cmd/skew && exec ../$(tools)/skew -only='$(SKEW)' -run='$(RUN)'
+
+# Twice as long as it says: in mode self, and with files swapped underneath.
+.PHONY: renewals
+renewals: playground ## Renew certificates EVERY=1m for MINUTES=10, under 50 admissions a second; fails on the first that fails
+	cd e2e && SPILLWAY_RENEWALS_FOR=$(MINUTES)m SPILLWAY_RENEWALS_EVERY=$(EVERY) \
+		go test -count=1 -timeout 0 -v -run '^TestRenewals$$' ./stories
 
 .PHONY: scale
 scale: ## What PODS=5000 pods on one virtual node cost: writes, memory, restarts; fails on counts
@@ -149,6 +179,7 @@ fmt: $(tools)/golangci-lint ## Format the code
 golden: ## Rewrite the golden files; then read their diff
 	grep -rl --include='*_test.go' 'flag.Bool("update"' webhook provider cmd | \
 		xargs -n 1 dirname | sort -u | sed 's|^|./|' | xargs -r -I PKG go test -count=1 PKG -update
+	cd e2e && go test -count=1 -run '^TestGolden$$' ./chart -update
 
 .PHONY: tidy
 tidy: ## go mod tidy in every module

@@ -26,6 +26,8 @@ type Paths struct {
 	Kwok string
 	// MetricsServer is metrics-server, which kubectl top and autoscalers ask.
 	MetricsServer string
+	// Version is that of Kubernetes: what the API server says of itself.
+	Version string
 }
 
 // Options say where to build and whom to tell.
@@ -35,6 +37,9 @@ type Options struct {
 	Root string
 	// Dir receives the programs. The default is .cache/bin below Root.
 	Dir string
+	// Kubernetes is the version of its components, Newest or Older; the default is
+	// Newest.
+	Kubernetes string
 	// Out is told what is being built and how long it takes. The default is
 	// to tell nobody.
 	Out io.Writer
@@ -51,6 +56,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dir == "" {
 		o.Dir = filepath.Join(o.Root, ".cache", "bin")
 	}
+	if o.Kubernetes == "" {
+		o.Kubernetes = Newest
+	}
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
@@ -64,6 +72,10 @@ func Components(ctx context.Context, options Options) (Paths, error) {
 	if err != nil {
 		return Paths{}, err
 	}
+	kubernetes, err := kubernetesOf(o.Kubernetes)
+	if err != nil {
+		return Paths{}, err
+	}
 	release, err := lock(ctx, o.Dir, o.Out)
 	if err != nil {
 		return Paths{}, err
@@ -74,21 +86,23 @@ func Components(ctx context.Context, options Options) (Paths, error) {
 	if err != nil {
 		return Paths{}, err
 	}
-	for _, c := range components() {
+	for _, c := range components(kubernetes) {
 		if err := c.ensure(ctx, o, toolchain); err != nil {
 			return Paths{}, err
 		}
 	}
 	in := func(name string) string { return filepath.Join(o.Dir, name) }
+	of := func(name string) string { return filepath.Join(o.Dir, kubernetes.apart, name) }
 	return Paths{
 		Etcd:              in("etcd"),
-		APIServer:         in("kube-apiserver"),
-		ControllerManager: in("kube-controller-manager"),
-		Scheduler:         in("kube-scheduler"),
-		Kubelet:           in("kubelet"),
-		Kubectl:           in("kubectl"),
+		APIServer:         of("kube-apiserver"),
+		ControllerManager: of("kube-controller-manager"),
+		Scheduler:         of("kube-scheduler"),
+		Kubelet:           of("kubelet"),
+		Kubectl:           of("kubectl"),
 		Kwok:              in("kwok"),
 		MetricsServer:     in("metrics-server"),
+		Version:           o.Kubernetes,
 	}, nil
 }
 

@@ -60,6 +60,54 @@ func TestEnsure(t *testing.T) {
 	says("two")
 }
 
+func TestEnsureApart(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	for name, content := range map[string]string{
+		"go.mod": "module example.com/tiny\n\ngo 1.26.0\n", "go.sum": "",
+		"main.go": "package main\n\nfunc main() {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	older := component{program: program{name: "tiny", folder: ".", pkg: "."}, links: []string{"alias"}, apart: "older"}
+	if err := older.ensure(t.Context(), Options{Root: root, Dir: dir, Out: io.Discard}, "any toolchain"); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.CommandContext(t.Context(), filepath.Join(dir, "older", "alias")).Run(); err != nil {
+		t.Errorf("it is not in the folder of its own: %v", err)
+	}
+	if found, err := os.ReadDir(dir); err != nil || len(found) != 1 {
+		t.Errorf("what belongs to the other version is not alone any more: %v, %v", found, err)
+	}
+}
+
+func TestKubernetesOf(t *testing.T) {
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{Newest, Older} {
+		c, err := kubernetesOf(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pinned, err := os.ReadFile(filepath.Join(root, c.folder, "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(pinned), "k8s.io/kubernetes "+version+"\n") {
+			t.Errorf("%s does not pin %s", c.folder, version)
+		}
+		if !strings.Contains(c.ldflags, ".gitVersion="+version+" ") {
+			t.Errorf("a build of %s does not say so: %s", version, c.ldflags)
+		}
+	}
+	if _, err := Components(t.Context(), Options{Kubernetes: "v1.2.3"}); err == nil || !strings.Contains(err.Error(), Older) {
+		t.Errorf("it does not tell which versions there are: %v", err)
+	}
+}
+
 func TestBuildFailure(t *testing.T) {
 	root := t.TempDir() // holds no module
 	p := program{name: "nothing", folder: root, pkg: "./nowhere"}

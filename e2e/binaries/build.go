@@ -69,6 +69,9 @@ func (p program) build(ctx context.Context, o Options) error {
 	return nil
 }
 
+// path is where build puts the program.
+func (p program) path(o Options) string { return filepath.Join(o.Dir, p.name) }
+
 // runTelling runs cmd and reports to out, once it lasts, that it still does
 // and how long it took.
 func runTelling(cmd *exec.Cmd, name string, out io.Writer) error {

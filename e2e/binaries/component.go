@@ -12,10 +12,17 @@ import (
 
 const productModule = "github.com/spillway-io/spillway"
 
-// kubernetesVersion is what the components say they are. It belongs to the
-// version pinned in components/kubernetes/go.mod: a build without a version
-// claims to be v0.0.0, and clients that compare versions refuse to talk to it.
-const kubernetesVersion = "v1.37.0"
+// The versions of Kubernetes that can be built, which is what the components say
+// they are: a build without a version claims to be v0.0.0, and clients that compare
+// versions refuse to talk to it.
+const (
+	// Newest is the one that is built unless another is asked for. It belongs to the
+	// version pinned in components/kubernetes/go.mod.
+	Newest = "v1.37.0"
+	// Older is there for clusters that differ. It belongs to the version pinned in
+	// components/kubernetes-1.35/go.mod.
+	Older = "v1.35.4"
+)
 
 // component is a program of somebody else, built from a module of ours that
 // does nothing but pin it.
@@ -27,9 +34,13 @@ type component struct {
 	links []string
 	// patience says why a first build takes as long as it does.
 	patience string
+	// apart is the folder below Options.Dir that receives the program and its links.
+	// The default is Options.Dir itself.
+	apart string
 }
 
-func components() []component {
+// components are what a cluster runs, beside Kubernetes of any version.
+func components(kubernetes component) []component {
 	return []component{
 		{
 			program:  program{name: "etcd", folder: "e2e/components/etcd", pkg: "go.etcd.io/etcd/server/v3", ldflags: "-s -w"},
@@ -39,17 +50,30 @@ func components() []component {
 			program:  program{name: "kwok", folder: "e2e/components/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok", ldflags: "-s -w"},
 			patience: "a first build compiles the Kubernetes clients, about a minute",
 		},
-		{
-			program:  program{name: "kubernetes", folder: "e2e/components/kubernetes", pkg: ".", ldflags: "-s -w " + versionFlags(kubernetesVersion)},
-			links:    []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"},
-			patience: "a first build compiles about 2,400 packages of Kubernetes, five to ten minutes on two cores",
-		},
+		kubernetes,
 		{
 			// After kubernetes, whose packages it shares.
-			program:  program{name: "metrics-server", folder: "e2e/components/metrics-server", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server", ldflags: "-s -w " + versionFlags(kubernetesVersion)},
+			program:  program{name: "metrics-server", folder: "e2e/components/metrics-server", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server", ldflags: "-s -w " + versionFlags(Newest)},
 			patience: "a first build takes about a quarter of a minute",
 		},
 	}
+}
+
+// kubernetesOf is the program that all of Kubernetes' components of a version share.
+func kubernetesOf(version string) (component, error) {
+	c := component{
+		program:  program{name: "kubernetes", folder: "e2e/components/kubernetes", pkg: ".", ldflags: "-s -w " + versionFlags(version)},
+		links:    []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"},
+		patience: "a first build compiles about 2,400 packages of Kubernetes, five to ten minutes on two cores",
+	}
+	switch version {
+	case Newest:
+	case Older:
+		c.folder, c.apart = "e2e/components/kubernetes-1.35", version
+	default:
+		return component{}, fmt.Errorf("no module pins Kubernetes %q; there are %s and %s", version, Newest, Older)
+	}
+	return c, nil
 }
 
 // versionFlags tells both packages that report a version, the servers' and the
@@ -70,6 +94,7 @@ func versionFlags(version string) string {
 // is the one the checkout asks for.
 func (c component) ensure(ctx context.Context, o Options, toolchain string) error {
 	c.folder = filepath.Join(o.Root, c.folder)
+	o.Dir = filepath.Join(o.Dir, c.apart)
 	want, err := c.stamp(toolchain)
 	if err != nil {
 		return err
@@ -78,6 +103,9 @@ func (c component) ensure(ctx context.Context, o Options, toolchain string) erro
 		return nil
 	}
 	_, _ = fmt.Fprintf(o.Out, "%s is not built yet, or from something else (%s)\n", c.name, c.patience)
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make the folder for %s: %w", c.name, err)
+	}
 	if err := c.build(ctx, o); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func conformanceComponents() []component {
 		{
 			program: program{
 				name: "e2e.test", folder: conformanceFolder, pkg: "k8s.io/kubernetes/test/e2e", test: true,
-				ldflags: "-s -w " + versionFlags(kubernetesVersion),
+				ldflags: "-s -w " + versionFlags(Newest),
 			},
 			patience: "a first build compiles Kubernetes and its end-to-end tests, about six minutes on two cores",
 		},
@@ -109,7 +109,7 @@ func Conformance(ctx context.Context, options Options) (ConformancePaths, error)
 		NoNewPrivs: in("nonewprivs"),
 		Tools:      tools,
 		Source:     source,
-		Version:    kubernetesVersion,
+		Version:    Newest,
 	}, nil
 }
 

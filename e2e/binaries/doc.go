@@ -1,6 +1,7 @@
 // Package binaries builds the programs a playground runs: etcd, the Kubernetes
 // components and kwok from the pinned modules below e2e/components, Kubernetes'
-// end-to-end suite likewise, and spillway itself from this checkout.
+// end-to-end suite likewise, and spillway itself from this checkout. There are two
+// versions of Kubernetes, so that clusters may differ, in folders of their own.
 //
 // Nothing is downloaded but Go modules, and for real containers packages of the
 // distribution, which are unpacked and not installed. The components are built once and kept

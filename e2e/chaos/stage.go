@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/faults"
@@ -71,10 +72,10 @@ func StartStage(ctx context.Context, out io.Writer, dir string, seed uint64) (*S
 		return s, err
 	}
 	s.supervises(s.webhook.Process)
-	if s.above, err = s.startProxy(ctx, "above", s.upstream, seed); err != nil {
+	if s.above, err = s.startProxy(ctx, "above", s.upstream.NodeConfig, seed); err != nil {
 		return s, err
 	}
-	if s.below, err = s.startProxy(ctx, "below", s.downstream, seed+1); err != nil {
+	if s.below, err = s.startProxy(ctx, "below", s.downstream.DownstreamNodeConfig, seed+1); err != nil {
 		return s, err
 	}
 	for _, replica := range []string{"1", "2"} {
@@ -119,8 +120,8 @@ func (s *Stage) startClusters(ctx context.Context, paths binaries.Paths) error {
 	return s.downstream.Apply(ctx, kubeletsTakeCare)
 }
 
-func (s *Stage) startProxy(ctx context.Context, name string, to *playground.Cluster, seed uint64) (*faults.Proxy, error) {
-	target, err := to.NodeConfig(virtualNode)
+func (s *Stage) startProxy(ctx context.Context, name string, to func(node string) (*rest.Config, error), seed uint64) (*faults.Proxy, error) {
+	target, err := to(virtualNode)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func run(m *testing.M) int {
 	}
 	if machine.Outside() {
 		// Inside there is no network: what may have to be fetched is fetched here.
-		if _, err := binaries.Components(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
+		if _, err := binaries.ComponentsOfRoles(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
 			return leftout.Fail("build the playground", err)
 		}
 		spillway, err := binaries.Spillway(context.Background(), binaries.Options{Out: os.Stderr})
@@ -64,6 +64,10 @@ func run(m *testing.M) int {
 		if os.Geteuid() == 0 {
 			if _, err := binaries.Containers(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
 				return leftout.Tell("e2e/containers", instead, err)
+			}
+			image, err := binaries.SpillwayImage(context.Background(), binaries.Options{Out: os.Stderr}, imageVersion)
+			if err := errors.Join(err, os.Setenv(imageVariable, image.Archive)); err != nil {
+				return leftout.Fail("build spillway's image", err)
 			}
 		}
 	}
@@ -98,14 +102,14 @@ func runOnStage(m *testing.M) int {
 func (s *stage) set() (stop func() error, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	paths, err := binaries.Components(ctx, binaries.Options{})
+	paths, err := binaries.ComponentsOfRoles(ctx, binaries.Options{})
 	if err != nil {
 		return nil, err
 	}
 	kwok := []playground.Component{playground.Kwok}
 	clusters, err := playground.StartAll(ctx,
-		playground.Options{Name: "upstream", Dir: machine.Dir(), Binaries: paths, Without: kwok, Aggregation: true, ExtraArgs: quickAutoscaler()},
-		playground.Options{Name: "downstream", Dir: machine.Dir(), Binaries: paths, Without: kwok},
+		playground.Options{Name: "upstream", Dir: machine.Dir(), Binaries: paths.Upstream, Without: kwok, Aggregation: true, ExtraArgs: quickAutoscaler()},
+		playground.Options{Name: "downstream", Dir: machine.Dir(), Binaries: paths.Downstream, Without: kwok},
 	)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -48,6 +49,7 @@ func TestWritesToRunning(t *testing.T) {
 func (s *story) writesUntilReady(stream watch.Interface) (writes int, took time.Duration) {
 	s.Helper()
 	bound := false
+	var before corev1.PodStatus
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -60,10 +62,11 @@ func (s *story) writesUntilReady(stream watch.Interface) (writes int, took time.
 			switch {
 			case bound:
 				writes++
-				s.Logf("write %d: %s, started %v, address %q", writes, pod.Status.Phase, pod.Status.StartTime, pod.Status.PodIP)
+				s.Logf("write %d: %s, started %v, address %q:\n%s", writes, pod.Status.Phase, pod.Status.StartTime, pod.Status.PodIP, cmp.Diff(before, pod.Status))
 			case pod.Spec.NodeName != "":
 				bound = true
 			}
+			before = pod.Status
 			ready := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 				return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 			})

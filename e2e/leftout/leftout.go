@@ -20,6 +20,9 @@ import (
 	"github.com/spillway-io/spillway/e2e/binaries"
 )
 
+// None is what Tell says of a package, for whoever reads the output of go test.
+const None = "none of these tests could run here"
+
 // listTimeout bounds the listing of a package's tests, which runs none of them.
 const listTimeout = 30 * time.Second
 
@@ -38,7 +41,7 @@ func Tell(pkg, instead string, reason error) int {
 	if err != nil {
 		return Fail("list the tests that are left out", err)
 	}
-	note := fmt.Sprintf("%s: none of these tests could run here: %s.\n%v\n", pkg, strings.Join(names, ", "), reason)
+	note := fmt.Sprintf("%s: "+None+": %s.\n%v\n", pkg, strings.Join(names, ", "), reason)
 	if instead != "" {
 		note += instead + "\n"
 	}

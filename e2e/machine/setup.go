@@ -16,6 +16,9 @@ import (
 // wants it. Everything inside reaches it, nothing outside does.
 const Address = "10.99.0.1"
 
+// device is what the machine's addresses are on.
+const device = "machine0"
+
 // nowhere is where packets go that are for nobody inside. Nobody has it; without
 // a default route the API server finds no address of its own.
 const nowhere = "10.99.0.254"
@@ -72,7 +75,7 @@ func setUpNetwork() error {
 	if err != nil {
 		return fmt.Errorf("cannot find the loopback device: %w", err)
 	}
-	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "machine0"}}
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: device}}
 	if err := netlink.LinkAdd(bridge); err != nil {
 		return fmt.Errorf("cannot make a bridge: %w", err)
 	}
@@ -89,6 +92,20 @@ func setUpNetwork() error {
 		return fmt.Errorf("cannot add a default route: %w", err)
 	}
 	return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0)
+}
+
+// AddAddress gives the machine one more address, for what a network would lead to
+// it otherwise.
+func AddAddress(ip string) error {
+	bridge, err := netlink.LinkByName(device)
+	if err != nil {
+		return fmt.Errorf("cannot find the machine's network device: %w", err)
+	}
+	address := &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(ip), Mask: net.CIDRMask(32, 32)}}
+	if err := netlink.AddrAdd(bridge, address); err != nil {
+		return fmt.Errorf("cannot give the machine the address %s: %w", ip, err)
+	}
+	return nil
 }
 
 func mount(source, target, kind string, flags uintptr) error {

@@ -32,6 +32,10 @@ func (c *Cluster) Apply(ctx context.Context, manifest string) error {
 	if err != nil {
 		return err
 	}
+	return c.applyAll(ctx, objects)
+}
+
+func (c *Cluster) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
 	config := c.AdminConfig()
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {

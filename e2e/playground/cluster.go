@@ -41,11 +41,20 @@ type Options struct {
 	// Aggregation lets the API server pass requests on to the servers of other APIs,
 	// as StartMetricsServer needs it. It costs three of the few inotify instances.
 	Aggregation bool
+	// InCluster has the API server answer where pods look for it, at the address of
+	// the service "kubernetes", InClusterAddress, which must be one of this machine's:
+	// nobody else makes services reachable. Address must be set too. The server then
+	// listens on port 443 of all addresses, so no two clusters of a machine may.
+	InCluster bool
 	// KubeletAPI says what the kubelets of fake nodes answer when they are asked for
 	// logs and the like: kwok's ClusterLogs, ClusterAttach and others, as YAML. Empty:
 	// nobody answers. kwok asks nobody who they are, so whatever it says is there for
 	// all users of this machine; a ClusterExec would give them kwok's rights.
 	KubeletAPI string
+	// Audit are rules of an audit policy, as YAML: what there is in AuditLog beside the
+	// requests of Spillway's processes. If it is empty there is an audit log only where
+	// AuditVariable asks for it.
+	Audit string
 	// Without leaves components out.
 	Without []Component
 	// ExtraArgs are added to a component's own arguments. A flag given twice
@@ -67,8 +76,11 @@ type Cluster struct {
 	binaries binaries.Paths
 	// aggregation says that there are other API servers behind the cluster's.
 	aggregation bool
+	// inCluster is Options.InCluster.
+	inCluster bool
 	// kubeletAPI is Options.KubeletAPI.
 	kubeletAPI string
+	auditLog   string
 
 	reserved Ports
 	ports    addresses
@@ -89,9 +101,10 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		binaries: o.Binaries,
 
 		aggregation: o.Aggregation,
+		inCluster:   o.InCluster,
 		kubeletAPI:  o.KubeletAPI,
 	}
-	if err := c.prepare(); err != nil {
+	if err := c.prepare(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot prepare cluster %s: %w", o.Name, err), c.reserved.Release())
 	}
 	if err := c.start(ctx, o); err != nil {
@@ -131,7 +144,7 @@ func StopAll(ctx context.Context, clusters ...*Cluster) error {
 
 // prepare does what needs no running process: the folder, ports, certificates
 // and configuration files.
-func (c *Cluster) prepare() error {
+func (c *Cluster) prepare(o Options) error {
 	if err := os.MkdirAll(filepath.Dir(c.dir), 0o755); err != nil {
 		return err
 	}
@@ -141,7 +154,13 @@ func (c *Cluster) prepare() error {
 	if err := c.ports.take(&c.reserved); err != nil {
 		return err
 	}
+	if c.inCluster {
+		c.ports.apiServer = inClusterPort
+	}
 	if err := c.writeCertificates(); err != nil {
+		return err
+	}
+	if err := c.prepareAudit(o.Audit); err != nil {
 		return err
 	}
 	if err := os.WriteFile(c.kwokFile(), []byte(stages+"---\n"+c.kubeletAPI), 0o600); err != nil {
@@ -160,7 +179,7 @@ func (c *Cluster) writeCertificates() error {
 	if c.admin, err = c.ca.issueClient("admin", "system:masters"); err != nil {
 		return err
 	}
-	server, err := c.ca.issueServer("kube-apiserver", loopbackAddress, c.address, "localhost", "10.96.0.1",
+	server, err := c.ca.issueServer("kube-apiserver", loopbackAddress, c.address, "localhost", InClusterAddress,
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc")
 	if err != nil {
 		return err

@@ -23,6 +23,13 @@ const (
 	Kwok Component = "kwok"
 )
 
+// InClusterAddress is that of the service "kubernetes", the first of all services'
+// addresses. Only with Options.InCluster does anybody answer there.
+const InClusterAddress = "10.96.0.1"
+
+// inClusterPort is the port of that service.
+const inClusterPort = 443
+
 // clientRate lifts the limits that controllers put on themselves by default:
 // with 20 requests per second, every test with many pods would measure that.
 const clientRate = 500
@@ -77,6 +84,10 @@ func (c *Cluster) apiServerArgs() []string {
 		"--allow-privileged=true",
 	}
 	args = append(args, c.aggregationArgs()...)
+	args = append(args, c.auditArgs()...)
+	if c.inCluster {
+		args = append(args, "--bind-address=0.0.0.0", "--advertise-address="+c.address) // the last one counts
+	}
 	if c.address == loopbackAddress {
 		return append(args, "--endpoint-reconciler-type=none") // it may not be an endpoint
 	}

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -74,7 +75,7 @@ func startContainerd(ctx context.Context, dir string, o KubeletOptions) (*contai
 	if err := c.waitReady(ctx); err != nil {
 		return nil, stopUnless(ctx, process, err)
 	}
-	return c, stopUnless(ctx, process, c.load(ctx, dir, o.Binaries.Busybox, o.Images))
+	return c, stopUnless(ctx, process, c.loadAll(ctx, dir, o))
 }
 
 // mayLowerScores says whether the kernel lets this process, and so containerd,
@@ -104,20 +105,37 @@ func (c *containerd) waitReady(ctx context.Context) error {
 	})
 }
 
-// load makes images and imports them, and waits until the half of containerd
-// that kubelets talk to, which is told in the background, knows them: a kubelet
-// would try to pull them otherwise.
-func (c *containerd) load(ctx context.Context, dir, busybox string, all []images.Image) error {
-	all = append([]images.Image{images.Pause(pauseImage)}, all...)
+// loadAll imports the images of the options, and the one that every pod needs.
+func (c *containerd) loadAll(ctx context.Context, dir string, o KubeletOptions) error {
+	made := append([]images.Image{images.Pause(pauseImage)}, o.Images...)
 	var archive bytes.Buffer
-	if err := images.Write(&archive, busybox, all...); err != nil {
+	if err := images.Write(&archive, o.Binaries.Busybox, made...); err != nil {
 		return fmt.Errorf("cannot make images: %w", err)
 	}
 	path := filepath.Join(dir, "images.tar")
 	if err := os.WriteFile(path, archive.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("cannot write images: %w", err)
 	}
-	if _, err := c.ask(ctx, "images", "import", "--snapshotter="+c.snapshotter, path); err != nil {
+	var tags []string
+	for _, image := range made {
+		tags = append(tags, image.Tags...)
+	}
+	if err := c.load(ctx, path, tags...); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Archives)) {
+		if err := c.load(ctx, o.Archives[name], name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load imports an archive and waits until the half of containerd that kubelets talk
+// to, which is told in the background, knows the images in it by their names: a
+// kubelet would try to pull them otherwise.
+func (c *containerd) load(ctx context.Context, archive string, names ...string) error {
+	if _, err := c.ask(ctx, "images", "import", "--snapshotter="+c.snapshotter, archive); err != nil {
 		return err
 	}
 	return eventuallyAlive(ctx, c.Process, "containerd knows its images", func(ctx context.Context) error {
@@ -126,11 +144,9 @@ func (c *containerd) load(ctx context.Context, dir, busybox string, all []images
 			return err
 		}
 		known := strings.Fields(listed)
-		for _, image := range all {
-			for _, tag := range image.Tags {
-				if !slices.ContainsFunc(known, func(name string) bool { return strings.HasSuffix("/"+name, "/"+tag) }) {
-					return fmt.Errorf("it does not know %s", tag)
-				}
+		for _, name := range names {
+			if !slices.ContainsFunc(known, func(other string) bool { return strings.HasSuffix("/"+other, "/"+name) }) {
+				return fmt.Errorf("it does not know %s", name)
 			}
 		}
 		return nil

@@ -65,12 +65,12 @@ func shippedCRDs() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	files, err := filepath.Glob(filepath.Join(root, "charts", "spillway", "crds", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(root, "charts", "spillway", "files", "crds", "*.yaml"))
 	if err != nil {
 		return "", err
 	}
 	if len(files) == 0 {
-		return "", fmt.Errorf("no CRDs in %s/charts/spillway/crds", root)
+		return "", fmt.Errorf("no CRDs in %s/charts/spillway/files/crds", root)
 	}
 	var manifest strings.Builder
 	for _, file := range files {

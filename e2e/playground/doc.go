@@ -47,8 +47,8 @@
 //
 // Who acts is part of a test. Client, AdminConfig and Kubectl act as the
 // administrator; Kubeconfig certifies any other user, who may do what RBAC
-// grants. Spillway's processes act as users with the roles in roles/, the least
-// they need.
+// grants. Spillway's processes act as users with exactly the chart's roles, see
+// Roles; API servers log what they use of them where AuditVariable asks for that.
 //
 // Pods on a FakeNode run as soon as they are bound and go as soon as they are
 // deleted. One that is not restarted for ever (restartPolicy Never or OnFailure)
@@ -63,6 +63,12 @@
 //		Name: "metal", Cluster: clusters[1], Binaries: containers, Cgroup: cgroup,
 //		Address: machine.Address, PodCIDR: "10.245.0.0/24",
 //		Images: []images.Image{images.App("app:1"), images.App("app:2")}})
+//
+// On such a machine pods may also use their cluster's API server, as pods do:
+//
+//	err := machine.AddAddress(playground.InClusterAddress)
+//	cluster, err := playground.Start(ctx, playground.Options{
+//		Name: "upstream", Dir: dir, Binaries: paths, Address: machine.Address, InCluster: true})
 //
 // Everything a cluster writes is below Options.Dir, its processes' logs in
 // logs/. No process outlives the one that started it, even if that is killed.

@@ -7,7 +7,12 @@ const (
 	kwokUser      = "playground:kwok"
 	kubeletClient = "playground:kubelet-client"
 	webhookGroup  = "spillway:webhooks"
-	nodeGroup     = "spillway:nodes"
+	// Who registers itself, with --register, may do more than a chart's webhook.
+	registrarGroup = "spillway:registrars"
+	// A virtual node is somebody else downstream: one cluster can be both, and then
+	// neither has the rights of the other.
+	nodeGroup       = "spillway:nodes"
+	downstreamGroup = "spillway:downstream-nodes"
 )
 
 // stages configure kwok.
@@ -23,17 +28,22 @@ var clusterRoles string
 //go:embed roles/webhook.yaml
 var webhookRoles string
 
+//go:embed roles/register.yaml
+var registerRoles string
+
 //go:embed roles/metrics-server.yaml
 var metricsServerRoles string
 
 //go:embed roles/node-upstream.yaml
 var nodeUpstreamRoles string
 
-//go:embed roles/node-downstream.yaml
-var nodeDownstreamRoles string
-
 // CloneSetCRD is for clusters whose CloneSets a test keeps itself, with
 // InstallCRDs.
 //
 //go:embed crds/cloneset.yaml
 var CloneSetCRD string
+
+// AdvancedStatefulSetCRD is the same for OpenKruise's StatefulSets.
+//
+//go:embed crds/advancedstatefulset.yaml
+var AdvancedStatefulSetCRD string

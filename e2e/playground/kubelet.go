@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -21,8 +22,8 @@ import (
 //go:embed kubelet.yaml
 var kubeletConfig string
 
-// KubeletOptions describe a node with a real kubelet. All but Labels, Images and
-// Snapshotter must be set.
+// KubeletOptions describe a node with a real kubelet. All but Labels, Images,
+// Archives, Snapshotter and RestartPeriod must be set.
 type KubeletOptions struct {
 	// Name is the name of the Node object, at most eleven characters: it is part
 	// of a network device's name.
@@ -46,10 +47,16 @@ type KubeletOptions struct {
 	// Images are there for pods whose imagePullPolicy is not Always. There are no
 	// others, and nothing to pull from.
 	Images []images.Image
+	// Archives are paths of archives with further images, by the name of the image in
+	// each, see Kubelet.LoadImage.
+	Archives map[string]string
 	// Snapshotter is how containerd makes the root file systems of containers:
 	// "native", the default, copies them and works everywhere; "overlayfs" mounts
 	// them, which is what images of many megabytes ask for.
 	Snapshotter string
+	// RestartPeriod is the longest that a container waits to be started again, from one
+	// second to five minutes, the default.
+	RestartPeriod time.Duration
 }
 
 // Kubelet is a running kubelet.
@@ -60,6 +67,7 @@ type Kubelet struct {
 
 	node    string
 	cluster *Cluster
+	runtime *containerd
 }
 
 // StartKubelet starts containerd and a kubelet as a node of a cluster, and waits
@@ -73,7 +81,7 @@ func StartKubelet(ctx context.Context, o KubeletOptions) (*Kubelet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start containerd for node %s: %w", o.Name, err)
 	}
-	k.Containerd = runtime.Process
+	k.runtime, k.Containerd = runtime, runtime.Process
 	args, err := k.prepare(o, dir, runtime.socket)
 	if err != nil {
 		return nil, stopUnless(ctx, runtime.Process, fmt.Errorf("cannot prepare the kubelet of node %s: %w", o.Name, err))
@@ -116,6 +124,7 @@ func (k *Kubelet) prepare(o KubeletOptions, dir, socket string) ([]string, error
 		"Dir": dir, "Address": o.Address, "Port": ports[0], "HealthPort": ports[1],
 		"Cert": filepath.Join(dir, "kubelet.crt"), "Key": filepath.Join(dir, "kubelet.key"), "CA": o.Cluster.pki("ca.crt"),
 		"Socket": socket, "CgroupRoot": o.Cgroup, "ResolvConf": resolvConf, "ClientRate": strconv.Itoa(clientRate),
+		"RestartPeriod": o.RestartPeriod,
 	}); err != nil {
 		return nil, err
 	}
@@ -147,6 +156,29 @@ func (k *Kubelet) WaitReady(ctx context.Context) error {
 		}
 		return schedulable(node)
 	})
+}
+
+// LoadImage makes an image available to pods: name is what they call it, "app:1",
+// and archive the path of a tar that holds it, an OCI image layout or what `docker
+// save` writes. One of the same name is replaced for containers that start later.
+func (k *Kubelet) LoadImage(ctx context.Context, name, archive string) error {
+	return k.runtime.load(ctx, archive, name)
+}
+
+// ContainerPID is the id of a running container's first process, as this process sees
+// it. The container's id is as the status of its pod says it, "containerd://...".
+func (k *Kubelet) ContainerPID(ctx context.Context, container string) (int, error) {
+	tasks, err := k.runtime.ask(ctx, "tasks", "ls")
+	if err != nil {
+		return 0, err
+	}
+	id := strings.TrimPrefix(container, "containerd://")
+	for line := range strings.Lines(tasks) {
+		if task := strings.Fields(line); len(task) == 3 && task[0] == id && task[2] == "RUNNING" {
+			return strconv.Atoi(task[1])
+		}
+	}
+	return 0, fmt.Errorf("container %s does not run on node %s", container, k.node)
 }
 
 // Stop ends the kubelet and containerd. Containers run on, as they do on every

@@ -56,6 +56,9 @@ type WebhookOptions struct {
 	// Asked, if set, are the addresses that it registers, in the order in which API
 	// servers ask them until one answers; the default is its own. Balancer is one of them.
 	Asked []*Balancer
+	// CertArgs say where its certificate comes from, and the CA to register; the
+	// default is --cert-dir and --ca-file, with what the playground makes.
+	CertArgs []string
 	// ExtraArgs are added to its arguments.
 	ExtraArgs []string
 }
@@ -123,21 +126,22 @@ func (w *Webhook) prepare(ctx context.Context, o WebhookOptions) (args []string,
 			urls = append(urls, balancer.URL)
 		}
 	}
-	return []string{
+	if len(o.CertArgs) == 0 {
+		o.CertArgs = []string{"--cert-dir=" + certs, "--ca-file=" + w.CA}
+	}
+	return append([]string{
 		"webhook",
 		"--kubeconfig=" + kubeconfig,
 		"--namespace=" + spillwayNamespace,
 		"--bind-address=127.0.0.1",
 		"--port=" + strconv.Itoa(port),
-		"--cert-dir=" + certs,
 		"--health-address=" + w.health,
 		"--metrics-address=" + w.metrics,
 		"--register",
 		"--register-url=" + strings.Join(urls, ","),
-		"--ca-file=" + w.CA,
 		"--failure-policy=" + o.FailurePolicy,
 		"--drain-delay=0s",
-	}, dir, err
+	}, o.CertArgs...), dir, err
 }
 
 // reach decides where API servers reach the webhook that listens on port, and

@@ -56,6 +56,7 @@ func testSpillway(t *testing.T, upstream, downstream *Cluster) {
 			}
 		}
 	})
+	t.Run("both serve what alerts and dashboard ask for", func(t *testing.T) { testMetrics(ctx, t, webhook, node) })
 	t.Run("both work again after they were killed", func(t *testing.T) {
 		if err := errors.Join(webhook.Kill(), node.Kill(), webhook.Start(), node.Start()); err != nil {
 			t.Fatal(err)
@@ -92,7 +93,7 @@ func testSpillway(t *testing.T, upstream, downstream *Cluster) {
 		forbidden(ctx, t, upstream, "spillway-webhook", webhookGroup, "get secrets", "create pods", "update pods", "patch deployments", "update workloadspreads", "delete namespaces",
 			"update sidecarsets", "create controllerrevisions", "get configmaps")
 		forbidden(ctx, t, upstream, "spillway-node-east", nodeGroup, "update secrets", "delete configmaps", "create pods", "delete namespaces", "delete nodes", "delete persistentvolumeclaims")
-		forbidden(ctx, t, downstream, "spillway-node-east", nodeGroup, "patch nodes", "delete namespaces", "create deployments", "create serviceaccounts/token", "delete persistentvolumeclaims", "delete persistentvolumes")
+		forbidden(ctx, t, downstream, "spillway-downstream-node-east", downstreamGroup, "patch nodes", "delete namespaces", "create deployments", "create serviceaccounts/token", "delete persistentvolumeclaims", "delete persistentvolumes")
 	})
 }
 

@@ -2,6 +2,7 @@ package playground
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -54,7 +55,7 @@ type VirtualNode struct {
 }
 
 // StartVirtualNode starts `spillway node` as users who may do what
-// roles/node-upstream.yaml and roles/node-downstream.yaml say, and waits until
+// roles/node-upstream.yaml and the chart's downstream-rbac.yaml say, and waits until
 // its node takes pods.
 func StartVirtualNode(ctx context.Context, o VirtualNodeOptions) (*VirtualNode, error) {
 	if o.Address == "" {
@@ -85,14 +86,18 @@ func (v *VirtualNode) prepare(ctx context.Context, o VirtualNodeOptions) ([]stri
 	if err := o.Upstream.Apply(ctx, nodeUpstreamRoles); err != nil {
 		return nil, err
 	}
-	if err := o.Downstream.Apply(ctx, nodeDownstreamRoles); err != nil {
-		return nil, err
-	}
-	upstream, err := nodeKubeconfig(o.UpstreamKubeconfig, o.Upstream, o.Name)
+	downstreamRoles, err := nodeDownstreamRoles()
 	if err != nil {
 		return nil, err
 	}
-	downstream, err := nodeKubeconfig(o.DownstreamKubeconfig, o.Downstream, o.Name)
+	if err := o.Downstream.applyAll(ctx, downstreamRoles); err != nil {
+		return nil, err
+	}
+	upstream, err := nodeKubeconfig(o.UpstreamKubeconfig, o.Upstream, nodeUser(o.Name), nodeGroup)
+	if err != nil {
+		return nil, err
+	}
+	downstream, err := nodeKubeconfig(o.DownstreamKubeconfig, o.Downstream, downstreamUser(o.Name), downstreamGroup)
 	if err != nil {
 		return nil, err
 	}
@@ -120,22 +125,34 @@ func (v *VirtualNode) prepare(ctx context.Context, o VirtualNodeOptions) ([]stri
 	return args, nil
 }
 
-// nodeUser is who a virtual node is in both clusters.
+// nodeUser is who a virtual node is upstream.
 func nodeUser(node string) string { return "spillway-node-" + node }
 
+// downstreamUser is who it is downstream.
+func downstreamUser(node string) string { return "spillway-downstream-node-" + node }
+
 // nodeKubeconfig is the given path or, if it is empty, that of a new kubeconfig.
-func nodeKubeconfig(given string, c *Cluster, node string) (string, error) {
+func nodeKubeconfig(given string, c *Cluster, user, group string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	return c.Kubeconfig(nodeUser(node), nodeGroup)
+	return c.Kubeconfig(user, group)
 }
 
 // NodeConfig returns a new client configuration that acts as the virtual node of
-// that name does in this cluster. It may do nothing until StartVirtualNode has
-// granted the rights.
+// that name does in this cluster, as its upstream. It may do nothing until
+// StartVirtualNode has granted the rights.
 func (c *Cluster) NodeConfig(node string) (*rest.Config, error) {
-	keys, err := c.ca.issueClient(nodeUser(node), nodeGroup)
+	return c.configOf(nodeUser(node), nodeGroup)
+}
+
+// DownstreamNodeConfig is the same for a virtual node whose downstream cluster this is.
+func (c *Cluster) DownstreamNodeConfig(node string) (*rest.Config, error) {
+	return c.configOf(downstreamUser(node), downstreamGroup)
+}
+
+func (c *Cluster) configOf(user, group string) (*rest.Config, error) {
+	keys, err := c.ca.issueClient(user, group)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +190,9 @@ func (v *VirtualNode) WaitReady(ctx context.Context) error {
 		node, err := v.upstream.client.CoreV1().Nodes().Get(ctx, v.node, metav1.GetOptions{})
 		if err != nil {
 			return err
+		}
+		if node.Status.Allocatable.Pods().IsZero() {
+			return errors.New("it has room for no pod")
 		}
 		return schedulable(node)
 	})

@@ -22,7 +22,7 @@ func TestWrongDownstreamIsRefused(t *testing.T) {
 	s := tell(t, nil)
 	s.finally(func(ctx context.Context) error { return s.withdraw(ctx, "anchored") })
 	elsewhere, err := playground.Start(s.ctx, playground.Options{
-		Name: "elsewhere", Dir: s.dir, Binaries: s.binaries, Nodes: []*corev1.Node{playground.FakeNode("elsewhere-1")},
+		Name: "elsewhere", Dir: s.dir, Binaries: s.binaries.Downstream, Nodes: []*corev1.Node{playground.FakeNode("elsewhere-1")},
 	})
 	s.must("start another downstream cluster", err)
 	s.finally(elsewhere.Stop)

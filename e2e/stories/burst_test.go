@@ -134,7 +134,7 @@ func (r *replicated) latencies(s *story, server, inside histogram, sign float64)
 func (r *replicated) written(s *story) map[string]int {
 	s.Helper()
 	counts := map[string]int{}
-	for _, write := range s.writes(r.auditLog) {
+	for _, write := range s.writes(r.upstream.AuditLog()) {
 		counts[write.ObjectRef.Resource]++
 	}
 	return counts

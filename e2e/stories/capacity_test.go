@@ -34,7 +34,7 @@ type offer struct {
 // pods downstream, the virtual node says within seconds what is left for us.
 func TestCapacityFollowsTheCluster(t *testing.T) {
 	s := tell(t, nil)
-	site, err := playground.Start(s.ctx, playground.Options{Name: "site", Dir: s.dir, Binaries: s.binaries, Nodes: []*corev1.Node{
+	site, err := playground.Start(s.ctx, playground.Options{Name: "site", Dir: s.dir, Binaries: s.binaries.Downstream, Nodes: []*corev1.Node{
 		playground.FakeNode("big", playground.Zone("b"), playground.Capacity("8", "16Gi", "110")),
 	}})
 	s.must("start the site cluster", err)

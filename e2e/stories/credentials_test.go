@@ -99,6 +99,8 @@ type keyring struct {
 	*story
 	cluster   *playground.Cluster
 	home, dir string
+	// user and group are who the virtual node is there.
+	user, group string
 }
 
 // Who has a key may do what virtual nodes may, by acting as one.
@@ -107,8 +109,8 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: %[1]s}
 rules:
-- {apiGroups: [""], resources: [users], resourceNames: [spillway-node-rotating], verbs: [impersonate]}
-- {apiGroups: [""], resources: [groups], resourceNames: ["spillway:nodes"], verbs: [impersonate]}
+- {apiGroups: [""], resources: [users], resourceNames: [%[2]s], verbs: [impersonate]}
+- {apiGroups: [""], resources: [groups], resourceNames: ["%[3]s"], verbs: [impersonate]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -119,9 +121,12 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:serv
 
 func (s *story) hasKeys(cluster *playground.Cluster) *keyring {
 	s.Helper()
-	k := &keyring{story: s, cluster: cluster, home: "keys-of-" + s.namespace, dir: s.T.TempDir()}
+	k := &keyring{story: s, cluster: cluster, home: "keys-of-" + s.namespace, dir: s.T.TempDir(), user: "spillway-node-rotating", group: "spillway:nodes"}
+	if cluster == s.downstream {
+		k.user, k.group = "spillway-downstream-node-rotating", "spillway:downstream-nodes"
+	}
 	s.must("create a namespace for keys", cluster.CreateNamespace(s.ctx, k.home, nil))
-	s.must("make the role of keys", cluster.Apply(s.ctx, fmt.Sprintf(actsAsNode, k.home)))
+	s.must("make the role of keys", cluster.Apply(s.ctx, fmt.Sprintf(actsAsNode, k.home, k.user, k.group)))
 	return k
 }
 
@@ -197,7 +202,7 @@ func (k *keyring) kubeconfig(name string, asNode bool) []byte {
 	k.must("request a token", err)
 	user := &clientcmdapi.AuthInfo{Token: token.Status.Token}
 	if asNode {
-		user.Impersonate, user.ImpersonateGroups = "spillway-node-rotating", []string{"spillway:nodes"}
+		user.Impersonate, user.ImpersonateGroups = k.user, []string{k.group}
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters["c"] = &clientcmdapi.Cluster{Server: k.cluster.APIServerURL(), CertificateAuthorityData: k.cluster.CA()}

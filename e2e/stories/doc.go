@@ -16,6 +16,10 @@
 // Upstream has machines of its own, the pool "own", and those that stories about
 // pods without room add to it. A story that harms a process has one of its own.
 //
+// Clusters that overflow are one version of Kubernetes and those that take what flows
+// over are one, the same unless the environment says otherwise (binaries.Roles):
+// `make skew`.
+//
 // Stories of package containers are told here too, by the same names and without
 // root, as far as kwok can play the downstream kubelet: see simulated_test.go.
 package stories

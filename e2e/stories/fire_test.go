@@ -51,7 +51,7 @@ func setUnderFire(t *testing.T) *underFire {
 	f := &underFire{stage: shared}
 	var err error
 	f.upstream, err = playground.Start(ctx, playground.Options{
-		Name: "fire", Dir: shared.dir, Binaries: shared.binaries,
+		Name: "fire", Dir: shared.dir, Binaries: shared.binaries.Upstream,
 		Without: []playground.Component{playground.Scheduler, playground.Kwok},
 		Nodes: []*corev1.Node{ownNode("own-1"), playground.FakeNode("east", playground.Label("clusterID", "east"),
 			playground.Label("type", "virtual-kubelet"))},
@@ -95,8 +95,8 @@ func (f *underFire) holdsLittle(t *testing.T, what string, most uint64) {
 	}
 }
 
-// unrecorded is how often the webhook could not record slots within the time that
-// pods can wait, as happens if the API server is slow. Pods pass over them then.
+// unrecorded is how often the webhook could not count or record slots within the time
+// that pods can wait, as happens if the API server is slow. Pods pass over them then.
 func (f *underFire) unrecorded(t *testing.T) float64 {
 	t.Helper()
 	return unrecorded(t, f.webhook)
@@ -115,6 +115,7 @@ func unrecorded(t *testing.T, webhooks ...*playground.Webhook) (times float64) {
 				times += value
 			}
 		}
+		times += samples(text, "spillway_admissions_total", `reason="spread"`)
 	}
 	return times
 }

@@ -52,27 +52,10 @@ func TestReplicaTakesOver(t *testing.T) {
 	}
 }
 
-// registersAsDraining allows webhooks to change the registration of that name;
-// their role allows it for the usual name only.
-const registersAsDraining = `
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: draining}
-rules:
-- {apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], resourceNames: [draining], verbs: [patch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: draining}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: draining}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "spillway:webhooks"}]
-`
-
 // TestWebhookDrains: told to stop, a webhook is no longer ready at once, but
 // answers until everybody has had time to notice.
 func TestWebhookDrains(t *testing.T) {
 	s := tell(t, nil)
-	s.must("allow a registration of another name", s.upstream.Apply(s.ctx, registersAsDraining))
 	webhook, err := playground.StartWebhook(s.ctx, playground.WebhookOptions{
 		Binary: s.spillway, Upstream: s.upstream, Name: "draining", FailurePolicy: "Ignore",
 		ExtraArgs: []string{"--register-name=draining", "--drain-delay=3s"},

@@ -25,7 +25,7 @@ const (
 
 // stage is what the stories share.
 type stage struct {
-	binaries             binaries.Paths
+	binaries             binaries.Roles
 	spillway             string
 	dir                  string
 	upstream, downstream *playground.Cluster
@@ -78,7 +78,7 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 	}
 	s.dir = dir
 	// Building takes minutes the first time; the deadlines start after it.
-	if s.binaries, err = binaries.Components(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
+	if s.binaries, err = binaries.ComponentsOfRoles(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
 		return stop, err
 	}
 	if s.spillway, err = binaries.Spillway(context.Background(), binaries.Options{Out: os.Stderr}); err != nil {
@@ -92,12 +92,12 @@ func (s *stage) set(dir string) (stop func() error, err error) {
 		return stop, err
 	}
 	clusters, err := playground.StartAll(ctx,
-		playground.Options{Name: "upstream", Dir: dir, Binaries: s.binaries, Nodes: []*corev1.Node{
+		playground.Options{Name: "upstream", Dir: dir, Binaries: s.binaries.Upstream, Nodes: []*corev1.Node{
 			ownNode("own-1", playground.Zone("a")),
 			ownNode("own-2", playground.Zone("b")),
 			ownNode("own-3", playground.Zone("a"), playground.Taint("unscheduer", "true", corev1.TaintEffectNoSchedule)),
 		}},
-		playground.Options{Name: "downstream", Dir: dir, Binaries: s.binaries, Nodes: downstreamNodes(), KubeletAPI: answers},
+		playground.Options{Name: "downstream", Dir: dir, Binaries: s.binaries.Downstream, Nodes: downstreamNodes(), KubeletAPI: answers},
 	)
 	if err != nil {
 		return stop, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,11 +27,18 @@ type entry struct {
 	RequestReceivedTimestamp time.Time
 }
 
+// tells says whether somebody may watch what was written; the log also has what virtual
+// nodes read, and their heartbeats.
+func (e entry) tells() bool {
+	return slices.Contains([]string{"create", "update", "patch", "delete"}, e.Verb) &&
+		slices.Contains([]string{"pods", "events", "nodes"}, e.ObjectRef.Resource)
+}
+
 // written returns what anybody wrote since then to the node, and in the namespaces
 // of the story. What is about its newcomers is counted only.
 func (s *lossStory) written(since time.Time) (newcomers int, others []entry) {
 	s.Helper()
-	file, err := os.Open(s.on.log)
+	file, err := os.Open(s.on.upstream.AuditLog())
 	s.must("open the audit log", err)
 	defer func() { s.must("close the audit log", file.Close()) }()
 	lines := bufio.NewScanner(file)
@@ -40,7 +48,7 @@ func (s *lossStory) written(since time.Time) (newcomers int, others []entry) {
 		s.must("read the audit log", json.Unmarshal(lines.Bytes(), &e))
 		ours := e.ObjectRef.Resource == "nodes" && e.ObjectRef.Name == s.name || e.ObjectRef.Namespace == s.namespace || e.ObjectRef.Namespace == s.staying
 		switch {
-		case !ours || !e.RequestReceivedTimestamp.After(since):
+		case !ours || !e.tells() || !e.RequestReceivedTimestamp.After(since):
 		case strings.HasPrefix(e.ObjectRef.Name, "newcomer-"), e.ObjectRef.Resource == "pods" && e.Verb == "create":
 			newcomers++
 		default:

@@ -3,7 +3,6 @@ package stories
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -13,26 +12,22 @@ import (
 	"github.com/spillway-io/spillway/e2e/playground"
 )
 
-// lossPolicy has the API server write down who writes events, nodes and what pods
-// are.
-const lossPolicy = `
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
+// lossAudit has the API server log who writes events, nodes and what pods are.
+const lossAudit = `
 - level: Metadata
   verbs: [create, update, patch, delete]
   resources:
   - {group: "", resources: [pods, pods/status, events, nodes, nodes/status]}
   - {group: events.k8s.io, resources: [events]}
-- level: None
 `
+
+// noStreamedLists has an API server refuse to begin watches with what there is, as
+// those before Kubernetes 1.34 do: informers then list.
+const noStreamedLists = "--feature-gates=WatchList=false"
 
 // losing is a stage whose clocks run fast, with virtual nodes that get lost.
 type losing struct {
 	stage
-	// log is the audit log of the upstream cluster.
-	log string
 }
 
 func lossStage(t *testing.T) *losing {
@@ -41,19 +36,14 @@ func lossStage(t *testing.T) *losing {
 	t.Cleanup(cancel)
 	l := &losing{stage: shared}
 	l.dir = filepath.Join(shared.dir, "loss")
-	policy := filepath.Join(t.TempDir(), "policy.yaml")
-	l.log = filepath.Join(filepath.Dir(policy), "audit.log")
-	if err := os.WriteFile(policy, []byte(lossPolicy), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	clusters, err := playground.StartAll(ctx,
 		playground.Options{
-			Name: "lossy", Dir: l.dir, Binaries: l.binaries, Nodes: []*corev1.Node{ownNode("own-1"), ownNode("own-2"), ownNode("own-3")},
+			Name: "lossy", Dir: l.dir, Binaries: l.binaries.Upstream, Audit: lossAudit, Nodes: []*corev1.Node{ownNode("own-1"), ownNode("own-2"), ownNode("own-3")},
 			ExtraArgs: map[playground.Component][]string{
 				playground.APIServer: {
 					fmt.Sprintf("--default-not-ready-toleration-seconds=%.0f", toleration.Seconds()),
 					fmt.Sprintf("--default-unreachable-toleration-seconds=%.0f", toleration.Seconds()),
-					"--audit-policy-file=" + policy, "--audit-log-path=" + l.log,
+					noStreamedLists,
 				},
 				playground.ControllerManager: {
 					"--node-monitor-period=500ms", "--node-monitor-grace-period=" + leasePeriod.String(),
@@ -61,7 +51,10 @@ func lossStage(t *testing.T) *losing {
 				},
 			},
 		},
-		playground.Options{Name: "beyond", Dir: l.dir, Binaries: l.binaries, Nodes: []*corev1.Node{playground.FakeNode("beyond-1"), playground.FakeNode("beyond-2")}},
+		playground.Options{
+			Name: "beyond", Dir: l.dir, Binaries: l.binaries.Downstream, Nodes: []*corev1.Node{playground.FakeNode("beyond-1"), playground.FakeNode("beyond-2")},
+			ExtraArgs: map[playground.Component][]string{playground.APIServer: {noStreamedLists}},
+		},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +96,7 @@ type losable struct {
 
 func (l *losing) losable(t *testing.T, name string) *losable {
 	t.Helper()
-	target, err := l.downstream.NodeConfig(name)
+	target, err := l.downstream.DownstreamNodeConfig(name)
 	if err != nil {
 		t.Fatal(err)
 	}

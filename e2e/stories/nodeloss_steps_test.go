@@ -74,11 +74,15 @@ type lossStory struct {
 	stay, move, below []corev1.Pod
 }
 
-// toldBy has a test of its own tell the rest.
+// toldBy has a test of its own tell the rest. Its time begins now: on a busy machine it
+// has waited for minutes until it was its turn.
 func (s *lossStory) toldBy(t *testing.T) *lossStory {
 	told := *s
 	inner := *s.story
 	inner.T = t
+	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
+	t.Cleanup(cancel)
+	inner.ctx = ctx
 	told.story = &inner
 	return &told
 }

@@ -46,6 +46,9 @@ func (s *story) hasProxiedNode(name string, args ...string) proxied {
 func (s *story) hasProxy(node string, cluster *playground.Cluster) *faults.Proxy {
 	s.Helper()
 	config, err := cluster.NodeConfig(node)
+	if cluster == s.downstream {
+		config, err = cluster.DownstreamNodeConfig(node)
+	}
 	s.must("certify virtual node "+node, err)
 	proxy, err := faults.Start(s.ctx, faults.Options{Name: node + "-" + cluster.Name(), Dir: filepath.Join(s.dir, "proxies"), Target: config})
 	s.must("start a proxy", err)

@@ -172,9 +172,11 @@ func TestMissingReferences(t *testing.T) {
 	s.copied("one", "hidden")
 
 	// A file that is optional goes with its object, where no pod needs it.
-	s.deletes("needs-map")
+	s.deletes("needs-map", "needs-secret")
 	s.must("delete the ConfigMap", s.upstream.Client().CoreV1().ConfigMaps(s.namespace).Delete(s.ctx, "settings", metav1.DeleteOptions{}))
 	s.copied("", "hidden")
+	s.must("delete the Secret", s.upstream.Client().CoreV1().Secrets(s.namespace).Delete(s.ctx, "keys", metav1.DeleteOptions{}))
+	s.copied("", "")
 }
 
 // TestTokens: a pod that may use the upstream API has a token of its own there, as

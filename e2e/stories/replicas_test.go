@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -17,7 +18,6 @@ type replicated struct {
 	stage
 	balancer *playground.Balancer
 	replicas []*playground.Webhook
-	auditLog string
 }
 
 // nobodyLeads gives the lease of the leader, who keeps the status, to somebody
@@ -50,15 +50,13 @@ func replicatedStage(t *testing.T) *replicated {
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	t.Cleanup(cancel)
 	r := &replicated{stage: shared}
-	args, log, err := audits(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.auditLog = log
+	var err error
 	r.upstream, err = playground.Start(ctx, playground.Options{
-		Name: "replicated", Dir: shared.dir, Binaries: shared.binaries,
-		Without:   []playground.Component{playground.Scheduler, playground.Kwok},
-		ExtraArgs: map[playground.Component][]string{playground.APIServer: args},
+		Name: "replicated", Dir: filepath.Join(shared.dir, t.Name()), Binaries: shared.binaries.Upstream,
+		Audit:   auditNothing,
+		Without: []playground.Component{playground.Scheduler, playground.Kwok},
+
+		ExtraArgs: map[playground.Component][]string{playground.APIServer: {noStreamedLists}},
 		Nodes: []*corev1.Node{ownNode("own-1"), playground.FakeNode("east", playground.Label("clusterID", "east"),
 			playground.Label("type", "virtual-kubelet"))},
 	})

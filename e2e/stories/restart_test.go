@@ -49,7 +49,7 @@ func TestVirtualNodeKilledWhileCreating(t *testing.T) {
 func TestDownstreamAPIStoppedWhileCreating(t *testing.T) {
 	const outage = 30 * time.Second
 	s := tell(t, nil)
-	remote, err := playground.Start(s.ctx, playground.Options{Name: "remote", Dir: s.dir, Binaries: s.binaries, Nodes: []*corev1.Node{
+	remote, err := playground.Start(s.ctx, playground.Options{Name: "remote", Dir: s.dir, Binaries: s.binaries.Downstream, Nodes: []*corev1.Node{
 		playground.FakeNode("remote-1"), playground.FakeNode("remote-2"),
 	}})
 	s.must("start the remote cluster", err)

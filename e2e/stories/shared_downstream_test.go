@@ -25,7 +25,7 @@ func TestFourShareOneDownstream(t *testing.T) {
 	second := s.onSecondUpstream()
 	red := s.tenant("red", s.namespace)
 	blue := s.tenant("blue", "blue-"+s.namespace, "--namespace-prefix=blue-")
-	secondRed := second.tenant("red", "second-red-"+s.namespace, "--namespace-prefix=second-red-")
+	secondRed := second.tenant("red", "second-red-"+s.namespace, "--namespace-prefix=second-red-", "--reflect-services") // of which there are none, but it looks
 	secondBlue := second.tenant("blue", s.namespace+"-x", fmt.Sprintf("--namespace-map=%[1]s=%[1]s-x,%[1]s-x=%[1]s", s.namespace))
 	all := tenants{red, blue, secondRed, secondBlue}
 	all.run("one")
@@ -67,12 +67,15 @@ func TestFourShareOneDownstream(t *testing.T) {
 // onSecondUpstream is the story in another upstream cluster.
 func (s *story) onSecondUpstream() *story {
 	s.Helper()
-	cluster, err := playground.Start(s.ctx, playground.Options{Name: "second", Dir: s.dir, Binaries: s.binaries})
+	cluster, err := playground.Start(s.ctx, playground.Options{
+		Name: "second", Dir: s.dir, Binaries: s.binaries.Upstream,
+		ExtraArgs: map[playground.Component][]string{playground.APIServer: {noStreamedLists}},
+	})
 	s.must("start the second upstream cluster", err)
 	s.finally(cluster.Stop)
 	second := *s
 	second.upstream = cluster
-	s.must("create the story's namespace there", cluster.CreateNamespace(s.ctx, s.namespace, nil))
+	s.must("create the story's namespace there", cluster.CreateNamespace(s.ctx, s.namespace, map[string]string{"virtual-pod": "true"}))
 	return &second
 }
 

@@ -18,7 +18,7 @@ import (
 // TestSidecarImageRollsOut: two pods on own machines and four on the virtual node
 // get new images of their agent without being created anew, never more than two at
 // a time, and as far as the SidecarSet says; an image that cannot be pulled stops
-// that, and the next one goes on.
+// that, the one before comes back, and the next one goes on.
 func TestSidecarImageRollsOut(t *testing.T) {
 	s := tell(t, nil)
 	const two = "updateStrategy: {maxUnavailable: 2, "
@@ -39,6 +39,7 @@ func TestSidecarImageRollsOut(t *testing.T) {
 		{"paused half-way", "agent:2", "paused: true", 2, 6},
 		{"resumed", "agent:2", "", 6, 6},
 		{"an image that cannot be pulled", "agent:bad", "", 2, 4},
+		{"the one before", "agent:2", "", 6, 6},
 		{"a good one", "agent:3", "", 6, 6},
 	} {
 		s.applies(s.agentSet(step.image, two+step.strategy+"}"))

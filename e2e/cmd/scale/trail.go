@@ -23,7 +23,7 @@ kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
 omitManagedFields: true
 rules:
-- {level: Metadata, userGroups: ["spillway:nodes"]}
+- {level: Metadata, userGroups: ["spillway:nodes", "spillway:downstream-nodes"]}
 - {level: None}
 `
 
