@@ -130,6 +130,7 @@ scale: ## What PODS=5000 pods on one virtual node cost: writes, memory, restarts
 
 .PHONY: lint
 lint: $(tools)/golangci-lint ## Judge the code by hack/golangci.yml, and prove that its rules bite
+	@! git grep -nE 'BEGIN [A-Z ]*PRIVATE KEY[-]{5}' || { echo "There is a private key in the tree." >&2; exit 1; }
 	hack/lint-selftest/run $(tools)/golangci-lint
 	$(tools)/golangci-lint run -c hack/golangci.yml ./...
 	cd e2e && ../$(tools)/golangci-lint run -c ../hack/golangci.yml ./...
