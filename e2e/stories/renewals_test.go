@@ -28,6 +28,7 @@ func TestRenewals(t *testing.T) {
 	t.Parallel()
 	every := duration(t, renewalsEvery, 8*time.Second)
 	r := replicatedStage(t)
+	r.createsSecret(t)
 	t.Run("by the webhook itself", func(t *testing.T) { r.renewsItself(t, duration(t, renewalsFor, 25*time.Second), every) })
 	t.Run("in files below it", func(t *testing.T) { r.renewedInFiles(t, duration(t, renewalsFor, 10*time.Second), every/2) })
 }
@@ -48,7 +49,6 @@ func duration(t *testing.T, variable string, otherwise time.Duration) time.Durat
 // renewsItself: two replicas, of which one leads, with a Secret that is empty at
 // first, loses the CA's key, and then everything.
 func (r *replicated) renewsItself(t *testing.T, length, every time.Duration) {
-	r.createsSecret(t)
 	overlap := every * 3 / 8
 	for _, name := range []string{"kept-one", "kept-two"} {
 		r.startsWith(t, name,
