@@ -69,14 +69,16 @@ func lossStage(t *testing.T) *losing {
 	return l
 }
 
-// start starts a virtual node that probes five times as often as others.
+// start starts a virtual node that probes five times as often as others. What it offers
+// is less than what is free, and so does not depend on the pods of others downstream:
+// its Node has no news but of itself.
 func (l *losing) start(t *testing.T, name, downstreamKubeconfig string, args ...string) *playground.VirtualNode {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	node, err := playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
 		Binary: l.spillway, Name: name, Upstream: l.upstream, Downstream: l.downstream, DownstreamKubeconfig: downstreamKubeconfig,
-		Labels: map[string]string{"clusterID": name}, ExtraArgs: append(args, "--probe-interval=2s"),
+		Labels: map[string]string{"clusterID": name}, ExtraArgs: append(args, "--probe-interval=2s", "--capacity-limit=cpu=8,memory=16Gi,pods=100"),
 	})
 	if err != nil {
 		t.Fatal(err)
