@@ -36,9 +36,8 @@ const (
 const workloadSpreads = "workloadspreads"
 
 // addPolicies serves the webhooks for policy objects.
-func addPolicies(mgr manager.Manager, server ctrlwebhook.Server, opts Options) {
+func addPolicies(mgr manager.Manager, server ctrlwebhook.Server, others *others, opts Options) {
 	reader := policyReader{live: mgr.GetAPIReader()}
-	others := &others{live: mgr.GetAPIReader(), every: othersInterval}
 	for path, handler := range map[string]admission.Handler{
 		DefaultSpreadsPath:  SpreadDefaulter{},
 		ValidateSpreadsPath: &SpreadValidator{Spreads: reader, Templates: reader},

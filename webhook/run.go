@@ -53,7 +53,8 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	sidecars, sidecarsServed, err := addSidecars(mgr, opts, served)
+	others := &others{live: mgr.GetAPIReader(), every: othersInterval}
+	sidecars, sidecarsServed, err := addSidecars(mgr, others, opts, served)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	server.Register(Path, &admission.Webhook{Handler: handler})
 	server.Register(FirstPath, &admission.Webhook{Handler: first{handler}})
-	addPolicies(mgr, server, opts)
+	addPolicies(mgr, server, others, opts)
 	if err := addChecks(ctx, mgr, server, spreadsServed, sidecarsServed); err != nil {
 		return err
 	}

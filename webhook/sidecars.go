@@ -15,7 +15,7 @@ const sidecarSets = "sidecarsets"
 
 // addSidecars adds to the manager what keeps SidecarSets, and returns what knows
 // them, and what waits for the kind.
-func addSidecars(mgr manager.Manager, opts Options, served servedFunc) (*catalog.Catalog, *whenServed, error) {
+func addSidecars(mgr manager.Manager, others *others, opts Options, served servedFunc) (*catalog.Catalog, *whenServed, error) {
 	metrics, err := sidecarset.NewMetrics(opts.Metrics)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot register the metrics of SidecarSets: %w", err)
@@ -24,7 +24,7 @@ func addSidecars(mgr manager.Manager, opts Options, served servedFunc) (*catalog
 	controller := sidecarset.Options{
 		Namespace: opts.Policy.OwnNamespace,
 		Metrics:   metrics,
-		StandBack: (&others{live: mgr.GetAPIReader(), every: othersInterval}).serving,
+		StandBack: others.serving,
 	}
 	wait := &whenServed{resource: sidecarSets, served: served}
 	wait.begin = func(ctx context.Context) error {

@@ -1,9 +1,7 @@
 package chart
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -17,10 +15,10 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 
 	"github.com/spillway-io/spillway/charts"
+	"github.com/spillway-io/spillway/e2e/manifest"
 )
 
 // notesFile is the template of what helm prints at the end.
@@ -99,29 +97,11 @@ func read(texts map[string]string) (Rendered, error) {
 			rendered.Notes = texts[name]
 			continue
 		}
-		objects, err := decode(texts[name])
+		objects, err := manifest.Decode(texts[name])
 		if err != nil {
 			return Rendered{}, fmt.Errorf("cannot read what %s renders: %w", name, err)
 		}
 		rendered.Objects = append(rendered.Objects, objects...)
 	}
 	return rendered, nil
-}
-
-func decode(text string) ([]*unstructured.Unstructured, error) {
-	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
-	var objects []*unstructured.Unstructured
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(object.Object) > 0 {
-			objects = append(objects, object)
-		}
-	}
 }

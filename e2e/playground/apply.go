@@ -3,9 +3,7 @@ package playground
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,10 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/restmapper"
+
+	"github.com/spillway-io/spillway/e2e/manifest"
 )
 
 // fieldManager owns what Apply sets.
@@ -27,8 +26,8 @@ const fieldManager = "playground"
 // Apply creates or changes every object of a YAML or JSON text with several
 // documents, by server-side apply as the administrator. Objects without a
 // namespace go to "default". It stops at the first object that is refused.
-func (c *Cluster) Apply(ctx context.Context, manifest string) error {
-	objects, err := decode(manifest)
+func (c *Cluster) Apply(ctx context.Context, text string) error {
+	objects, err := manifest.Decode(text)
 	if err != nil {
 		return err
 	}
@@ -56,24 +55,6 @@ func (c *Cluster) applyAll(ctx context.Context, objects []*unstructured.Unstruct
 		}
 	}
 	return nil
-}
-
-func decode(manifest string) ([]*unstructured.Unstructured, error) {
-	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096)
-	var objects []*unstructured.Unstructured
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot read document %d of the manifest: %w", len(objects)+1, err)
-		}
-		if len(object.Object) > 0 {
-			objects = append(objects, object)
-		}
-	}
 }
 
 func apply(ctx context.Context, client dynamic.Interface, mapper meta.RESTMapper, object *unstructured.Unstructured) error {

@@ -14,16 +14,17 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/spillway-io/spillway/e2e/binaries"
+	"github.com/spillway-io/spillway/e2e/manifest"
 )
 
 // InstallCRDs applies CustomResourceDefinitions, YAML with several documents,
 // and waits until objects of their kinds can be created.
-func (c *Cluster) InstallCRDs(ctx context.Context, manifest string) error {
-	definitions, err := decode(manifest)
+func (c *Cluster) InstallCRDs(ctx context.Context, text string) error {
+	definitions, err := manifest.Decode(text)
 	if err != nil {
 		return err
 	}
-	if err := c.Apply(ctx, manifest); err != nil {
+	if err := c.Apply(ctx, text); err != nil {
 		return err
 	}
 	client, err := dynamic.NewForConfig(c.AdminConfig())

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/spillway-io/spillway/charts"
+	"github.com/spillway-io/spillway/e2e/manifest"
 )
 
 // Roles are what Spillway's processes may do in a playground's clusters: namespaces,
@@ -14,7 +15,7 @@ import (
 // groups: roles/webhook.yaml and roles/node-upstream.yaml are copies of what it
 // renders, which a test in e2e/chart compares, so that no other program needs Helm.
 func Roles() ([]*unstructured.Unstructured, error) {
-	above, err := decode(webhookRoles + "---\n" + nodeUpstreamRoles)
+	above, err := manifest.Decode(webhookRoles + "---\n" + nodeUpstreamRoles)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func nodeDownstreamRoles() ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the chart's roles for downstream clusters: %w", err)
 	}
-	objects, err := decode(string(text))
+	objects, err := manifest.Decode(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func nodeDownstreamRoles() ([]*unstructured.Unstructured, error) {
 
 // RegisterRoles are what a webhook may do besides that registers itself, to whom
 // RoleHolder gives a name of its own.
-func RegisterRoles() ([]*unstructured.Unstructured, error) { return decode(registerRoles) }
+func RegisterRoles() ([]*unstructured.Unstructured, error) { return manifest.Decode(registerRoles) }
 
 // RoleHolder says as whom roles know one of Spillway's processes, by its user and its
 // groups; nothing if it is somebody else. What a chart has installed counts as the

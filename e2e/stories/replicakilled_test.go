@@ -137,10 +137,5 @@ func answered(t *testing.T, webhook *playground.Webhook) (pods float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(text) {
-		if name, value, ok := sample(line); ok && strings.HasPrefix(name, "spillway_admissions_total") {
-			pods += value
-		}
-	}
-	return pods
+	return samples(text, "spillway_admissions_total")
 }
