@@ -137,6 +137,14 @@ const (
 	StorageClassParameter = "downstreamStorageClass"
 )
 
+// Tracing.
+const (
+	// TraceParentAnnotation on a pod, in both clusters, is the span of its admission,
+	// of which what the virtual node does with the pod is a part: a traceparent of the
+	// W3C's Trace Context. The webhook writes it on pods whose admission it records.
+	TraceParentAnnotation = "spillway.io/traceparent"
+)
+
 // Spreading over subsets.
 const (
 	// MatchedWorkloadSpreadAnnotation on an upstream pod says which subset of

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
@@ -105,6 +106,8 @@ type Options struct {
 	MetricsAddress string
 	// Metrics is where the metrics are registered.
 	Metrics prometheus.Registerer
+	// Traces records the way of pods whose admission was recorded; nil: it is not.
+	Traces trace.TracerProvider
 }
 
 // Validate names every flag of `spillway node` that cannot work.

@@ -19,6 +19,9 @@ import (
 // recorder is the reporter of all events that are our own.
 const recorder = "spillway-node"
 
+// tracerName is what the spans of pods say made them.
+const tracerName = "github.com/spillway-io/spillway/provider/pods"
+
 // addPods has the leader run the pods, and what has to be there before they can:
 // copies of what they refer to, and their claims.
 func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) error {
@@ -34,6 +37,9 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 		Events:     v.up.GetEventRecorder(recorder),
 		Metrics:    metrics,
 		Clock:      clock.RealClock{},
+	}
+	if v.opts.Traces != nil {
+		reconciler.Tracer.Spans = v.opts.Traces.Tracer(tracerName)
 	}
 	copies, err := references.SetUp(ctx, v.up, v.below, references.Options{
 		Rules: v.rules, Mode: v.opts.CollectGarbage, Events: reconciler.Events, Metrics: v.opts.Metrics, Clock: clock.RealClock{},

@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/client-go/tools/events"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -51,6 +53,8 @@ type Handler struct {
 	Events events.EventRecorder
 	// Metrics counts what was decided.
 	Metrics *Metrics
+	// Tracer records admissions, and has their pods say so; nil: nothing is recorded.
+	Tracer trace.Tracer
 }
 
 // verdict is an answer and what is to be told about it.
@@ -64,10 +68,12 @@ type verdict struct {
 // Handle answers one request.
 func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.Response {
 	started := time.Now()
+	ctx, span := h.span(ctx, "admit pod", trace.WithSpanKind(trace.SpanKindServer))
 	v := h.judge(ctx, req)
 	h.Metrics.observe(v, time.Since(started))
 	v.log(logf.FromContext(ctx))
 	v.annotate()
+	v.tell(span, req)
 	return v.response
 }
 
@@ -88,7 +94,7 @@ func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) 
 	if err != nil {
 		return refused(http.StatusBadRequest, fmt.Errorf("cannot read the pod of the request: %w", err))
 	}
-	in := mutate.Input{Pod: pod, Create: true, Sidecars: h.sidecars(), Key: string(req.UID), Now: time.Now()}
+	in := mutate.Input{Pod: pod, Create: true, Sidecars: h.sidecars(), Key: string(req.UID), Now: time.Now(), TraceParent: h.traceParent(ctx)}
 	if in.Namespace, err = h.namespace(ctx, req, in); err != nil {
 		return refused(http.StatusInternalServerError, err)
 	}
@@ -106,7 +112,13 @@ func (h *Handler) chooseSubset(ctx context.Context, req admission.Request, in mu
 	if h.Spreads == nil || !mutate.Handles(in, h.Policy) {
 		return nil
 	}
-	return h.Spreads.Decide(ctx, req.Namespace, in.Pod, req.UID, isDryRun(req))
+	ctx, span := h.span(ctx, "choose subset")
+	defer span.End()
+	decision := h.Spreads.Decide(ctx, req.Namespace, in.Pod, req.UID, isDryRun(req))
+	if span.IsRecording() && decision != nil {
+		span.SetAttributes(attribute.String("spillway.workloadspread", decision.Spread.Name), attribute.String("spillway.reason", string(decision.Reason)))
+	}
+	return decision
 }
 
 // narrate tells which subset was chosen, or what became of the choice.
@@ -149,7 +161,7 @@ func (h *Handler) namespace(ctx context.Context, req admission.Request, in mutat
 func answer(raw []byte, in mutate.Input, out mutate.Outcome, unknown []error) verdict {
 	switch {
 	case out.Denied != nil:
-		return verdict{outcome: outcomeDenied, reason: "stash", response: admission.Denied(out.Denied.Error()).WithWarnings(out.Warnings...), err: out.Denied}
+		return verdict{outcome: outcomeDenied, reason: deniedStash, response: admission.Denied(out.Denied.Error()).WithWarnings(out.Warnings...), err: out.Denied}
 	case out.Skipped != "":
 		return skipped(out.Skipped, out.Warnings)
 	}
@@ -168,10 +180,10 @@ func answer(raw []byte, in mutate.Input, out mutate.Outcome, unknown []error) ve
 	v.response = v.response.WithWarnings(warnings...)
 	switch {
 	case out.SpreadFailed != nil:
-		v.outcome, v.reason, v.err = outcomeFailed, "spread", out.SpreadFailed
+		v.outcome, v.reason, v.err = outcomeFailed, stepSpread, out.SpreadFailed
 	case len(out.SidecarsFailed) > 0:
 		first := out.SidecarsFailed[0]
-		v.outcome, v.reason, v.err = outcomeFailed, "sidecar", fmt.Errorf("SidecarSet %q: %w", first.Set, first.Err)
+		v.outcome, v.reason, v.err = outcomeFailed, stepSidecar, fmt.Errorf("SidecarSet %q: %w", first.Set, first.Err)
 	}
 	return v
 }
@@ -199,12 +211,12 @@ func skipped(reason mutate.Reason, warnings []string) verdict {
 // refused answers a request that cannot be judged. The pod is not created: to
 // admit it as it is could lose its constraints.
 func refused(code int32, err error) verdict {
-	return verdict{outcome: outcomeFailed, reason: "request", response: admission.Errored(code, err), err: err}
+	return verdict{outcome: outcomeFailed, reason: stepRequest, response: admission.Errored(code, err), err: err}
 }
 
 // failedOpen admits the pod as it is. Its constraints are all in place then, so
 // it runs where its author said, but on the upstream cluster's own nodes.
 func failedOpen(err error) verdict {
 	response := admission.Allowed("").WithWarnings("Spillway failed to handle the pod and left it as it is; its log says why")
-	return verdict{outcome: outcomeFailed, reason: "mutate", response: response, err: err}
+	return verdict{outcome: outcomeFailed, reason: stepMutate, response: response, err: err}
 }

@@ -21,6 +21,24 @@ const (
 	outcomeFailed outcome = "failed"
 )
 
+// Why a pod was denied, and the steps that can fail, as metrics name them.
+const (
+	deniedStash = "stash"
+
+	// stepRequest: the request cannot be judged.
+	stepRequest = "request"
+	// stepMutate: the pod was admitted as it is.
+	stepMutate  = "mutate"
+	stepSpread  = "spread"
+	stepSidecar = "sidecar"
+)
+
+// What became of the sidecars of a pod.
+const (
+	sidecarsInjected = "injected"
+	sidecarsFailed   = "failed"
+)
+
 // Metrics are the webhook's own metrics.
 //
 //	spillway_admissions_total{outcome,reason}  admissions, by what became of them
@@ -52,12 +70,23 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		Name: "spillway_sidecars_total",
 		Help: "Admissions of pods that a SidecarSet is about, by SidecarSet and outcome (injected, failed).",
 	}, []string{"sidecarset", "outcome"})
+	m.begin()
 	for _, c := range []prometheus.Collector{m.admissions, m.duration, m.sidecars} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// begin has what somebody is to be told of be 0 until it happens, and not missing:
+// an increase sees the first time then.
+func (m *Metrics) begin() {
+	m.admissions.WithLabelValues(string(outcomeHandled), "")
+	m.admissions.WithLabelValues(string(outcomeDenied), deniedStash)
+	for _, step := range []string{stepRequest, stepMutate, stepSpread, stepSidecar} {
+		m.admissions.WithLabelValues(string(outcomeFailed), step)
+	}
 }
 
 func (m *Metrics) observe(v verdict, took time.Duration) {
@@ -67,10 +96,11 @@ func (m *Metrics) observe(v verdict, took time.Duration) {
 
 func (m *Metrics) countSidecars(out mutate.Outcome) {
 	for _, set := range out.Injected {
-		m.sidecars.WithLabelValues(set.Name(), "injected").Inc()
+		m.sidecars.WithLabelValues(set.Name(), sidecarsInjected).Inc()
+		m.sidecars.WithLabelValues(set.Name(), sidecarsFailed)
 	}
 	for _, failure := range out.SidecarsFailed {
-		m.sidecars.WithLabelValues(failure.Set, "failed").Inc()
+		m.sidecars.WithLabelValues(failure.Set, sidecarsFailed).Inc()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/client-go/rest"
 
@@ -35,6 +36,8 @@ type Options struct {
 	MetricsAddress string
 	// Metrics is where the metrics are registered.
 	Metrics prometheus.Registerer
+	// Traces records the admissions of pods; nil: they are not recorded.
+	Traces trace.TracerProvider
 	// DrainDelay is how long requests are still taken after the process was
 	// told to stop and is no longer ready: as long as it takes until nobody
 	// sends any. Zero stops at once; requests under way are always finished.

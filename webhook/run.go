@@ -66,8 +66,13 @@ func Run(ctx context.Context, opts Options) error {
 		Events:     mgr.GetEventRecorder("spillway-webhook"),
 		Metrics:    metrics,
 	}
-	server.Register(Path, &admission.Webhook{Handler: handler})
-	server.Register(FirstPath, &admission.Webhook{Handler: first{handler}})
+	pods := admission.Webhook{Handler: handler}
+	if opts.Traces != nil {
+		handler.Tracer = opts.Traces.Tracer(tracerName)
+		pods.WithContextFunc = withCallersTrace
+	}
+	server.Register(Path, &pods)
+	server.Register(FirstPath, &admission.Webhook{Handler: first{handler}, WithContextFunc: pods.WithContextFunc})
 	addPolicies(mgr, server, others, opts)
 	if err := addChecks(ctx, mgr, server, spreadsServed, sidecarsServed); err != nil {
 		return err

@@ -37,6 +37,7 @@ func (r *Reconciler) apply(ctx context.Context, key types.NamespacedName, w Worl
 		if err := r.patchStatus(ctx, key, w.Upstream, action); err != nil {
 			return reconcile.Result{}, err
 		}
+		r.Tracer.report(ctx, w, action.Status)
 	}
 	if action.DeleteUpstream != nil {
 		if err := r.deleteUpstream(ctx, key, *action.DeleteUpstream); err != nil {
@@ -69,6 +70,9 @@ func (r *Reconciler) patchStatus(ctx context.Context, key types.NamespacedName, 
 	err = r.Upstream.Client.Status().Patch(ctx, named(key), client.RawPatch(types.StrategicMergePatchType, patch), FieldOwner)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("cannot write the upstream pod's status: %w", err)
+	}
+	if err == nil {
+		r.Metrics.observe(upstream, action.Status, r.Clock.Now())
 	}
 	return nil
 }

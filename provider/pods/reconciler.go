@@ -39,7 +39,7 @@ type Cluster struct {
 }
 
 // Reconciler makes the pods of one namespace and name equal, see the package
-// documentation. All fields must be set but those that say so.
+// documentation. All fields must be set but the Tracer and those that say so.
 type Reconciler struct {
 	Node                 Node
 	Upstream, Downstream Cluster
@@ -55,6 +55,7 @@ type Reconciler struct {
 	Events  events.EventRecorder
 	Metrics *Metrics
 	Clock   clock.PassiveClock
+	Tracer  Tracer
 
 	// forbidden is what was told of each pod with a change that is not allowed
 	// downstream, by key.
@@ -161,7 +162,9 @@ func read(ctx context.Context, from client.Reader, key types.NamespacedName) (*c
 // over, and false when w has changed, or the way is free, and is to be planned
 // again.
 func (r *Reconciler) create(ctx context.Context, key types.NamespacedName, w *World, action Action) (over bool, err error) {
-	refused := r.Downstream.Client.Create(ctx, action.Create)
+	creating, created := r.Tracer.create(ctx, w.Upstream)
+	refused := r.Downstream.Client.Create(creating, action.Create)
+	created(refused)
 	if refused == nil {
 		r.Metrics.created.Inc()
 		logf.FromContext(ctx).V(1).Info("Created the downstream pod", "uid", action.Create.UID)

@@ -55,6 +55,9 @@ type Input struct {
 	Key string
 	// Now is the time of the admission.
 	Now time.Time
+	// TraceParent is the value of api.TraceParentAnnotation, for a pod that has none;
+	// empty if the admission is not traced.
+	TraceParent string
 }
 
 // Outcome is what Admit decided.
@@ -82,7 +85,7 @@ type Outcome struct {
 // Admit decides what becomes of a pod. It is idempotent: the Outcome's pod, put
 // in again, comes out unchanged.
 func Admit(in Input, policy Policy) Outcome {
-	skipped, warning := check(in, policy)
+	skipped, warning := Verdict(in, policy)
 	if skipped != "" {
 		return skip(in, skipped, warning)
 	}
@@ -97,7 +100,7 @@ func Admit(in Input, policy Policy) Outcome {
 			return skip(in, InvalidScheduling, "Spillway left the pod as it is, because of its scheduling fields: "+errs.ToAggregate().Error())
 		}
 	}
-	saved, err := save(optIn(in.Pod), found, to, policy.RoutingKeys)
+	saved, err := save(traced(optIn(in.Pod), in.TraceParent), found, to, policy.RoutingKeys)
 	if err != nil {
 		return deny(in, err)
 	}
@@ -143,6 +146,21 @@ func optIn(pod *corev1.Pod) *corev1.Pod {
 	}
 	labelled.Labels[api.OptInLabel] = api.OptedIn
 	return &labelled
+}
+
+// traced writes on the pod which trace it is part of. It is written once: admission
+// that is called again is part of the same.
+func traced(pod *corev1.Pod, parent string) *corev1.Pod {
+	if _, known := pod.Annotations[api.TraceParentAnnotation]; known || parent == "" {
+		return pod
+	}
+	marked := *pod
+	marked.Annotations = maps.Clone(pod.Annotations)
+	if marked.Annotations == nil {
+		marked.Annotations = make(map[string]string, 1)
+	}
+	marked.Annotations[api.TraceParentAnnotation] = parent
+	return &marked
 }
 
 func unknownFields(s stash.Stash) []string {

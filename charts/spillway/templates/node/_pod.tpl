@@ -117,6 +117,10 @@ volumes:
 {{- with $node.deleteOrphans }}
 - --delete-orphans={{ . }}
 {{- end }}
+{{- with $.Values.tracing.endpoint }}
+- --tracing-endpoint={{ . }}
+- --tracing-sampling-rate-per-million={{ $.Values.tracing.samplingRatePerMillion | int }}
+{{- end }}
 {{- with $.Values.verbosity }}
 - --verbosity={{ . }}
 {{- end }}

@@ -39,6 +39,10 @@ containers:
       {{- with $.Values.webhook.unschedulableBackoff }}
       - --unschedulable-backoff={{ . }}
       {{- end }}
+      {{- with $.Values.tracing.endpoint }}
+      - --tracing-endpoint={{ . }}
+      - --tracing-sampling-rate-per-million={{ $.Values.tracing.samplingRatePerMillion | int }}
+      {{- end }}
       {{- with $.Values.verbosity }}
       - --verbosity={{ . }}
       {{- end }}
