@@ -116,7 +116,7 @@ func (a *Allocator) outline(ctx context.Context, ws *v1alpha1.WorkloadSpread, re
 	if err != nil {
 		return spread.Ledger{}, err
 	}
-	return spread.Ledger{Spread: ws, Target: target, Virtual: virtual.virtual, Warnings: virtual.warnings, Now: a.now()}, nil
+	return spread.Ledger{Spread: ws, Target: target, Virtual: virtual.virtual, Cordoned: virtual.cordoned, Warnings: virtual.warnings, Now: a.now()}, nil
 }
 
 // failed is the decision that there is none.

@@ -8,7 +8,7 @@
 //	gone.go       pods that were seen and are gone, whose reservations hold nothing
 //	start.go      what the allocator takes note of all the time
 //	lately.go     for how many pods we decided a moment ago, to notice that something is wrong
-//	virtual.go    which subsets mean virtual nodes, remembered until nodes change
+//	virtual.go    which subsets mean virtual nodes or are cordoned, remembered until nodes change
 //	metrics.go    what was decided, and what that cost
 //
 // A decision that depends on no other pod is made at once and writes nothing. All

@@ -33,6 +33,7 @@ type server struct {
 
 	// cached is what the cache has, and the API server has no longer.
 	cached                                            []*corev1.Pod
+	nodes                                             []*corev1.Node
 	wanted                                            int
 	replicas, liveReplicas                            int32
 	spreadErr, targetErr, podsErr, nodesErr, writeErr error
@@ -124,4 +125,4 @@ func (s *server) Wanted(context.Context, *v1alpha1.WorkloadSpread, []*corev1.Pod
 	return map[string]int{"v1": s.wanted}, nil
 }
 
-func (s *server) Nodes(context.Context) ([]*corev1.Node, error) { return nil, s.nodesErr }
+func (s *server) Nodes(context.Context) ([]*corev1.Node, error) { return s.nodes, s.nodesErr }

@@ -20,7 +20,7 @@ func (a *Allocator) Watch(ctx context.Context, c cache.Cache) error {
 	}{
 		{&corev1.Node{}, a.virtual.handler()},
 		{&corev1.Pod{}, a.gone.handler(a.now)},
-		{&v1alpha1.WorkloadSpread{}, toolscache.ResourceEventHandlerFuncs{DeleteFunc: a.forget}},
+		{&v1alpha1.WorkloadSpread{}, toolscache.ResourceEventHandlerFuncs{AddFunc: a.meet, DeleteFunc: a.forget}},
 	} {
 		informer, err := c.GetInformer(ctx, watched.object, cache.BlockUntilSynced(false))
 		if err != nil {
@@ -31,6 +31,13 @@ func (a *Allocator) Watch(ctx context.Context, c cache.Cache) error {
 		}
 	}
 	return nil
+}
+
+// meet takes note of a WorkloadSpread.
+func (a *Allocator) meet(object any) {
+	if ws, ok := object.(*v1alpha1.WorkloadSpread); ok {
+		a.metrics.meet(ws.Namespace, ws.Name)
+	}
 }
 
 // forget drops everything about a WorkloadSpread that is gone.

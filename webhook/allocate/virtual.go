@@ -15,8 +15,8 @@ import (
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
-// virtualSubsets remembers which subsets mean virtual nodes: finding out means
-// matching every node.
+// virtualSubsets remembers which subsets mean virtual nodes, and which of these are
+// cordoned: finding out means matching every node.
 type virtualSubsets struct {
 	// epoch changes with the nodes.
 	epoch atomic.Int64
@@ -29,7 +29,7 @@ type virtualSubsets struct {
 type subsets struct {
 	generation, epoch int64
 	listed            string
-	virtual           map[string]bool
+	virtual, cordoned map[string]bool
 	warnings          []string
 }
 
@@ -46,6 +46,7 @@ func (a *Allocator) virtualSubsets(ctx context.Context, ws *v1alpha1.WorkloadSpr
 		return subsets{}, err
 	}
 	now.virtual, now.warnings = spread.VirtualSubsets(ws, nodes)
+	now.cordoned = spread.CordonedSubsets(ws, now.virtual, nodes)
 	a.virtual.mu.Lock()
 	defer a.virtual.mu.Unlock()
 	a.virtual.known[ws.UID] = now
@@ -59,7 +60,8 @@ func (v *virtualSubsets) forget(ws types.UID) {
 	delete(v.known, ws)
 }
 
-// handler takes note of changes by which another subset can become virtual.
+// handler takes note of changes by which another subset can become virtual, or
+// cordoned.
 func (v *virtualSubsets) handler() cache.ResourceEventHandler {
 	changed := func() { v.epoch.Add(1) }
 	return cache.ResourceEventHandlerFuncs{
@@ -68,7 +70,7 @@ func (v *virtualSubsets) handler() cache.ResourceEventHandler {
 		UpdateFunc: func(before, after any) {
 			a, aIsNode := before.(*corev1.Node)
 			b, bIsNode := after.(*corev1.Node)
-			if !aIsNode || !bIsNode || !maps.Equal(a.Labels, b.Labels) {
+			if !aIsNode || !bIsNode || a.Spec.Unschedulable != b.Spec.Unschedulable || !maps.Equal(a.Labels, b.Labels) {
 				changed()
 			}
 		},

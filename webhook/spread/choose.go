@@ -193,5 +193,5 @@ func (l Ledger) keptUncounted(r Request) (subset int, kept bool) {
 		return 0, false
 	}
 	counted := l.Spread.Spec.Subsets[i].MaxReplicas != nil && !IsOrdinal(l.Spread, l.Target)
-	return i, !counted && opennessOf(l.Spread, i) != probed
+	return i, !counted && opennessOf(l.Spread, l.cordons(), i) != probed
 }

@@ -45,7 +45,7 @@ func (v View) Costs() []Cost {
 			}
 			pods := subsets[v.Spread.Spec.Subsets[i].Name]
 			surplus := v.surplus(i, len(pods))
-			slices.SortStableFunc(pods, goesBefore)
+			slices.SortStableFunc(pods, GoesBefore)
 			costs = appendCosts(costs, pods[:surplus], -costStep*(rank+1))
 			costs = appendCosts(costs, pods[surplus:], costStep*(n-rank))
 		}
@@ -90,11 +90,11 @@ func appendCosts(costs []Cost, pods []*corev1.Pod, value int) []Cost {
 	return costs
 }
 
-// goesBefore is the order in which Kubernetes' own controllers delete pods of
+// GoesBefore is the order in which Kubernetes' own controllers delete pods of
 // equal cost: not bound first, then by phase, not ready first, ready for a
 // shorter time first, more restarts first, younger first. The name makes it an
 // order: without it equal pods would change places, and costs, for ever.
-func goesBefore(a, b *corev1.Pod) int {
+func GoesBefore(a, b *corev1.Pod) int {
 	return cmp.Or(
 		falseFirst(a.Spec.NodeName != "", b.Spec.NodeName != ""),
 		cmp.Compare(phaseRank(a), phaseRank(b)),

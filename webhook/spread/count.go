@@ -35,6 +35,8 @@ type Ledger struct {
 	Target Target
 	// Virtual are the subsets that mean virtual nodes.
 	Virtual map[string]bool
+	// Cordoned are those that are passed over; see CordonedSubsets.
+	Cordoned map[string]bool
 	// Warnings tell of what is doubtful about Spread.
 	Warnings []string
 	// Pods are those of the workload that Spread selects.

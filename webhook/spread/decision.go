@@ -19,11 +19,34 @@ const (
 	Kept Reason = "SubsetKept"
 	// Probe means: the one pod that tries a subset which could not schedule pods.
 	Probe Reason = "SubsetProbed"
+	// Cordoned means: no other subset has room, so the pod waits in one whose nodes
+	// are all cordoned until one of them is not.
+	Cordoned Reason = "SubsetCordoned"
 	// NoSubset means: no subset has room. The pod keeps its constraints and gains none.
 	NoSubset Reason = "NoSubset"
 	// Failed means: the WorkloadSpread cannot be honoured; Decision.Err says why.
 	Failed Reason = "SpreadFailed"
 )
+
+// Cause names why a subset was passed over. It is a metric label.
+type Cause string
+
+const (
+	// CauseFull means: all its slots are taken, or are for smaller numbers.
+	CauseFull Cause = "full"
+	// CauseUnschedulable means: its nodes could not take pods lately, or another pod
+	// is trying them just now.
+	CauseUnschedulable Cause = "unschedulable"
+	// CauseCordoned means: its virtual node takes no new pods.
+	CauseCordoned Cause = "cordoned"
+	// CauseUnrecorded means: its slots cannot be recorded for now.
+	CauseUnrecorded Cause = "unrecorded"
+)
+
+// Causes are all there are.
+func Causes() []Cause {
+	return []Cause{CauseFull, CauseUnschedulable, CauseCordoned, CauseUnrecorded}
+}
 
 // Decision is what was decided for a pod that a WorkloadSpread targets.
 type Decision struct {
@@ -40,6 +63,8 @@ type Decision struct {
 	// Reason and Message say why, in a word and in a sentence.
 	Reason  Reason
 	Message string
+	// Cause is why the first subset was passed over, if it was.
+	Cause Cause
 	// Warnings tell of what is doubtful about the WorkloadSpread.
 	Warnings []string
 	// Err is why the WorkloadSpread could not be honoured, if it could not.

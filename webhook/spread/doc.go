@@ -10,6 +10,7 @@
 //	walk.go      one pod's walk over the subsets
 //	ordinal.go   the same for workloads whose pods are numbered
 //	virtual.go   which subsets mean virtual nodes
+//	cordon.go    which of them are passed over, since their nodes are cordoned
 //	place.go     Place: the subset written into the pod, by term.go and patch.go
 //	merge.go     strategic merge of a patch, made to be repeatable: directive.go
 //	scope.go     what of a pod a patch is about: nothing else is merged

@@ -21,8 +21,9 @@ import (
 // at every turn. At no time may a subset have more pods than its cap; and once
 // the dust has settled, none may be left half empty.
 func TestNeverMoreThanMax(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(400) {
 		w := newPlayed(seed)
+		w.cordons = seed >= 300
 		for range 150 {
 			w.step()
 			if n := w.inA(); n > w.capOfA {
@@ -50,6 +51,10 @@ type played struct {
 	wanted   int
 	onTheWay []creation
 	admitted int
+	// cordons: virtual nodes are cordoned and uncordoned, of which replicas learn
+	// whenever they do.
+	cordons  bool
+	cordoned map[string]bool
 }
 
 // snapshot is what the API server had at a time.
@@ -101,6 +106,11 @@ func (w *played) step() {
 			w.wanted = w.IntN(12)
 		}
 	default:
+		if w.cordons {
+			w.cordoned = map[string]bool{"a": w.IntN(3) == 0, "b": w.IntN(2) == 0}
+			w.create(0, 1+w.IntN(4))
+			break
+		}
 		w.create(w.IntN(4), 1+w.IntN(4))
 	}
 	w.remember()
@@ -150,9 +160,13 @@ func (w *played) create(oneInRefused, replicas int) {
 		if n <= 0 {
 			return
 		}
+		longest := 4000
+		if w.cordons {
+			longest = 1 // no create overtakes another
+		}
 		for _, pod := range w.admit(&w.replicas[i], n) {
 			w.onTheWay = append(w.onTheWay, creation{
-				pod: pod, arrives: w.now.Add(time.Duration(w.IntN(4000)) * time.Millisecond), refused: oneInRefused > 0 && w.IntN(oneInRefused) == 0,
+				pod: pod, arrives: w.now.Add(time.Duration(w.IntN(longest)) * time.Millisecond), refused: oneInRefused > 0 && w.IntN(oneInRefused) == 0,
 			})
 		}
 	}
@@ -170,6 +184,9 @@ func (w *played) admit(r *replica, n int) []*corev1.Pod {
 	for {
 		l := ledgerOf(fmt.Sprintf("a=%d b", w.capOfA), wants(w.wanted))
 		l.Now, l.Live, l.Gone = w.now, live, r.gone
+		if w.cordons && w.IntN(3) > 0 {
+			l.Cordoned = w.cordoned
+		}
 		l.Spread.Status = *seen.status.DeepCopy()
 		pods := seen.pods
 		if live {
@@ -218,7 +235,7 @@ func (w *played) inA() int {
 func (w *played) settle() {
 	w.now = w.now.Add(5 * time.Second)
 	w.arrive()
-	w.pods, w.wanted = map[string]*corev1.Pod{}, 8
+	w.pods, w.wanted, w.cordons = map[string]*corev1.Pod{}, 8, false
 	w.allCatchUp()
 	for len(w.pods) < w.wanted {
 		w.create(0, 1)

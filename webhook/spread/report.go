@@ -29,6 +29,8 @@ type View struct {
 	Pods []*corev1.Pod
 	// Nodes are those that the pods are bound to, by name, as far as known.
 	Nodes map[string]*corev1.Node
+	// Cordoned are the subsets that are passed over; see CordonedSubsets.
+	Cordoned map[string]bool
 	// Closings is how often each subset was closed without having recovered
 	// since, as far as remembered.
 	Closings map[string]int
@@ -115,7 +117,7 @@ func reserve(status *v1alpha1.WorkloadSpreadSubsetStatus, held reservation) {
 
 // ledger is what the webhook counts by.
 func (v View) ledger() Ledger {
-	return Ledger{Spread: v.Spread, Target: v.Target, Pods: v.Pods, Now: v.Now}
+	return Ledger{Spread: v.Spread, Target: v.Target, Cordoned: v.Cordoned, Pods: v.Pods, Now: v.Now}
 }
 
 // subsetStatus is the status of the i-th subset with so many active pods and

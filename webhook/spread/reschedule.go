@@ -91,7 +91,7 @@ func (v View) Moves() (moves []Move, wake time.Time) {
 	pods := v.activeBySubset()
 	var candidates []Move
 	for i := range v.Spread.Spec.Subsets {
-		if opennessOf(v.Spread, i) != closed {
+		if v.openness(i) != closed {
 			continue
 		}
 		name := v.Spread.Spec.Subsets[i].Name
@@ -136,7 +136,7 @@ func (v View) fitting(candidates []Move) []Move {
 func (v View) openRoom(version string) int {
 	sum := -v.missing()
 	for i := range v.Spread.Spec.Subsets {
-		if opennessOf(v.Spread, i) != open {
+		if v.openness(i) != open {
 			continue
 		}
 		free, limited := v.free(i, version)

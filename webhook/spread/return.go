@@ -48,11 +48,11 @@ func CanReturn(ws *v1alpha1.WorkloadSpread) bool {
 // Room brings up to date since when subsets have had room for one more pod of the
 // latest version: those that had keep their time, those that have it now for the
 // first time get Now, and those that have none are left out. A subset that is
-// closed or being probed has none, whatever its slots.
+// closed, being probed or cordoned has none, whatever its slots.
 func (v View) Room(since map[string]time.Time) map[string]time.Time {
 	room := map[string]time.Time{}
 	for i := range v.Spread.Spec.Subsets {
-		if opennessOf(v.Spread, i) != open {
+		if v.openness(i) != open {
 			continue
 		}
 		if free, limited := v.free(i, v.Target.Version); limited && free == 0 {
@@ -81,7 +81,7 @@ type Return struct {
 //
 // It is one at a time: none returns as long as a pod is missing, of an old
 // version or not ready, which is so until the replacement of the one before is
-// there and ready. If a pod will return when nothing happens, wake is when.
+// there and ready. Pods that are to stay on a node that is lost do not return. If a pod will return when nothing happens, wake is when.
 func (v View) Return(since map[string]time.Time) (r Return, ok bool, wake time.Time) {
 	after, err := ReturnAfter(v.Spread)
 	if err != nil || after == 0 || !CanReturn(v.Spread) || !v.atRest() {
@@ -102,9 +102,36 @@ func (v View) Return(since map[string]time.Time) (r Return, ok bool, wake time.T
 			continue
 		}
 		from := subsets[last].Name
-		return Return{Pod: slices.MinFunc(pods[from], goesBefore), From: from, To: subsets[i].Name}, true, time.Time{}
+		returning := slices.DeleteFunc(pods[from], v.isToStay)
+		if len(returning) == 0 {
+			return Return{}, false, time.Time{}
+		}
+		return Return{Pod: slices.MinFunc(returning, GoesBefore), From: from, To: subsets[i].Name}, true, time.Time{}
 	}
 	return Return{}, false, wake
+}
+
+// isToStay says whether the pod's node is lost, and the pod to stay on it all the same
+// (api.OnNodeLossAnnotation): the loss must not take it away by way of a return.
+func (v View) isToStay(pod *corev1.Pod) bool {
+	node := v.Nodes[pod.Spec.NodeName]
+	return node != nil && slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
+		if !isLoss(&taint) {
+			return false
+		}
+		first := slices.IndexFunc(pod.Spec.Tolerations, func(t corev1.Toleration) bool { return tolerated(&taint, []corev1.Toleration{t}) })
+		return first >= 0 && pod.Spec.Tolerations[first].TolerationSeconds == nil
+	})
+}
+
+// IsLost says whether a node has a taint by which pods are evicted from nodes that are
+// not ready or unreachable.
+func IsLost(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool { return isLoss(&taint) })
+}
+
+func isLoss(taint *corev1.Taint) bool {
+	return taint.Effect == corev1.TaintEffectNoExecute && (taint.Key == corev1.TaintNodeNotReady || taint.Key == corev1.TaintNodeUnreachable)
 }
 
 // ConfirmsReturn says whether a return still holds for the pod as the API server

@@ -256,3 +256,33 @@ func TestLanded(t *testing.T) {
 		})
 	}
 }
+
+// TestReturnHeedsNodeLoss: a pod that is to stay on a node that is lost does not return
+// from it; one that is not, or whose node is well, does.
+func TestReturnHeedsNodeLoss(t *testing.T) {
+	unreachable := corev1.Taint{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoExecute}
+	tolerating := func(seconds *int64) podOption {
+		return func(pod *corev1.Pod) {
+			pod.Spec.NodeName = "east"
+			pod.Spec.Tolerations = []corev1.Toleration{{Key: unreachable.Key, Operator: corev1.TolerationOpExists, Effect: unreachable.Effect, TolerationSeconds: seconds}}
+		}
+	}
+	cases := map[string]struct {
+		seconds *int64
+		taints  []corev1.Taint
+		want    bool
+	}{
+		"stays-lost":  {nil, []corev1.Taint{unreachable}, false},
+		"stays-well":  {nil, nil, true},
+		"stays-other": {nil, []corev1.Taint{{Key: "drain", Effect: corev1.TaintEffectNoExecute}}, true},
+		"moves-lost":  {new(int64(300)), []corev1.Taint{unreachable}, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			v := viewOf("2", returning, replicas(1), pods(podOf("q1", "b", tolerating(tc.seconds))), nodes(node("east", nil, tc.taints...)))
+			if _, got, _ := v.Return(map[string]time.Time{"a": at(-oneHour).Time}); got != tc.want {
+				t.Errorf("it returns: %t, want %t", got, tc.want)
+			}
+		})
+	}
+}

@@ -55,7 +55,7 @@ func NeedsTarget(ws *v1alpha1.WorkloadSpread) bool {
 	return UsesPercent(ws) || isStatefulSet(kind) || isJob(kind)
 }
 
-// openness is what the condition Schedulable of a subset lets through.
+// openness is what a subset lets through.
 type openness int
 
 const (
@@ -63,12 +63,18 @@ const (
 	// probed: one pod at a time may try.
 	probed
 	closed
+	// cordoned: pods come only if no other subset has room.
+	cordoned
 )
 
-// opennessOf reads the condition. The last subset is open whatever it says: there
-// is nowhere to go from it.
-func opennessOf(ws *v1alpha1.WorkloadSpread, i int) openness {
-	if i == len(ws.Spec.Subsets)-1 {
+// opennessOf says whether a subset is cordoned, and otherwise reads the condition.
+// The last of those that are not cordoned is open whatever its condition says:
+// there is nowhere to go from it.
+func opennessOf(ws *v1alpha1.WorkloadSpread, cordons map[string]bool, i int) openness {
+	if cordons[ws.Spec.Subsets[i].Name] {
+		return cordoned
+	}
+	if i == lastBut(ws, cordons) {
 		return open
 	}
 	if _, moves := PatienceOf(ws); !moves {
@@ -85,6 +91,18 @@ func opennessOf(ws *v1alpha1.WorkloadSpread, i int) openness {
 	default:
 		return open
 	}
+}
+
+// lastBut returns the position of the last subset that is not cordoned; that of
+// the last one if all are.
+func lastBut(ws *v1alpha1.WorkloadSpread, cordons map[string]bool) int {
+	last := len(ws.Spec.Subsets) - 1
+	for i := last; i >= 0 && len(cordons) > 0; i-- {
+		if !cordons[ws.Spec.Subsets[i].Name] {
+			return i
+		}
+	}
+	return last
 }
 
 // indexOf returns the position of a subset; -1 if there is none of that name.

@@ -53,6 +53,21 @@ func Targets(ws *v1alpha1.WorkloadSpread, owner Owner) bool {
 	return ref != nil && ref.Name == owner.Name && TargetKind(ws) == owner.GroupKind
 }
 
+// Targeting returns the first candidate that targets the owner and selects its pod
+// by the pod's labels, or whose selector cannot tell, which is the error; nil if
+// there is none. Candidates are to be in the order of their names.
+func Targeting(candidates []*v1alpha1.WorkloadSpread, owner Owner, podLabels map[string]string) (*v1alpha1.WorkloadSpread, error) {
+	for _, ws := range candidates {
+		if !Targets(ws, owner) {
+			continue
+		}
+		if selects, err := Selects(ws, podLabels); selects || err != nil {
+			return ws, err
+		}
+	}
+	return nil, nil
+}
+
 // Selects says whether ws manages a pod of its target by the pod's labels. A
 // filter without a selector selects every pod. The error tells of a selector
 // that does not parse.

@@ -80,7 +80,7 @@ func Warnings(ws *v1alpha1.WorkloadSpread) []string {
 			warnings = append(warnings, fmt.Sprintf("spec.subsets[%d]: subset %q selects no nodes and patches nothing: its pods run wherever they would have run without it", i, subsets[i].Name))
 		}
 		if firstUnlimited(subsets) == i && i < len(subsets)-1 && !isAdaptive {
-			warnings = append(warnings, fmt.Sprintf("spec.subsets[%d].maxReplicas: without it subset %q takes every pod, and those after it get none; give it maxReplicas, or set spec.scheduleStrategy.type to Adaptive", i, subsets[i].Name))
+			warnings = append(warnings, fmt.Sprintf("spec.subsets[%d].maxReplicas: without it subset %q takes every pod, and those after it get none, unless its virtual nodes are all cordoned; give it maxReplicas, or set spec.scheduleStrategy.type to Adaptive", i, subsets[i].Name))
 		}
 	}
 	if isAdaptive && (strategy.Adaptive == nil || strategy.Adaptive.RescheduleCriticalSeconds == nil || *strategy.Adaptive.RescheduleCriticalSeconds == 0) {

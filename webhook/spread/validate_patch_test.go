@@ -184,7 +184,7 @@ func TestWarnings(t *testing.T) {
 			`spec.subsets[1]: subset "b" selects no nodes and patches nothing: its pods run wherever they would have run without it`,
 		}},
 		"dead": {"the second gets no pod", subsets("{name: a, "+pinned+"}", "{name: b, "+pinned+"}"), []string{
-			`spec.subsets[0].maxReplicas: without it subset "a" takes every pod, and those after it get none; give it maxReplicas, or set spec.scheduleStrategy.type to Adaptive`,
+			`spec.subsets[0].maxReplicas: without it subset "a" takes every pod, and those after it get none, unless its virtual nodes are all cordoned; give it maxReplicas, or set spec.scheduleStrategy.type to Adaptive`,
 		}},
 		"adaptive-off": {"adaptive in name only", spec("  scheduleStrategy: {type: Adaptive, adaptive: {}}\n  subsets: [{name: a, " + pinned + "}]"), []string{
 			"spec.scheduleStrategy.adaptive.rescheduleCriticalSeconds: without it no pod that cannot be scheduled moves to another subset",

@@ -2,6 +2,7 @@ package spread
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,8 @@ type walk struct {
 	batch *batch
 
 	ordinal bool
+	// cordons are the subsets that are passed over.
+	cordons map[string]bool
 	// position is the place of a numbered pod, and threshold the number of those
 	// that the subsets passed so far take.
 	position, threshold int
@@ -31,13 +34,15 @@ type walk struct {
 	// the others.
 	passed []string
 	unsaid int
+	// cause is why the first of them was.
+	cause Cause
 }
 
 // maxTold is of how many subsets a pod's owner is told why the pod is not there.
 const maxTold = 8
 
 func newWalk(l Ledger, r Request, b *batch) *walk {
-	w := &walk{Ledger: l, request: r, batch: b, ordinal: IsOrdinal(l.Spread, l.Target)}
+	w := &walk{Ledger: l, request: r, batch: b, ordinal: IsOrdinal(l.Spread, l.Target), cordons: l.cordons()}
 	if w.ordinal {
 		w.position = positionOf(r.Pod, l.Target)
 	}
@@ -50,8 +55,28 @@ func (w *walk) outcome() outcome {
 			return o
 		}
 	}
+	if len(w.cordons) > 0 {
+		return w.waiting()
+	}
 	return outcome{decision: Decision{Spread: w.Spread, Reason: NoSubset, Message: fmt.Sprintf(
 		"no subset of WorkloadSpread %q has room: %s", w.Spread.Name, w.why())}}
+}
+
+// waiting walks again as if nothing was cordoned. A pod without a subset could run
+// on own machines beyond what they take, and would not come to the virtual node
+// when that is uncordoned; one that waits loses nothing.
+func (w *walk) waiting() outcome {
+	again := newWalk(w.Ledger, w.request, w.batch)
+	again.cordons = nil
+	o := again.outcome()
+	if o.decision.Subset == nil || !w.cordons[o.decision.Subset.Name] {
+		return o
+	}
+	o.decision.Reason = Cordoned
+	o.decision.Message = fmt.Sprintf("subset %q of WorkloadSpread %q, where the pod waits: no subset has room (%s)", o.decision.Subset.Name, w.Spread.Name, w.why())
+	o.decision.Warnings = append(slices.Clone(o.decision.Warnings), fmt.Sprintf(
+		"WorkloadSpread %q: the pod waits until a node of subset %q is uncordoned, because no other subset has room: %s", nameOf(w.Spread), o.decision.Subset.Name, w.why()))
+	return o
 }
 
 // visit looks at one subset, and ends the walk there or passes it over.
@@ -61,26 +86,33 @@ func (w *walk) visit(i int) (o outcome, stops bool) {
 	if err != nil {
 		return outcome{decision: w.failed(i, err)}, true
 	}
-	state := opennessOf(w.Spread, i)
+	state := opennessOf(w.Spread, w.cordons, i)
 	reserve := state == probed || limited && !w.ordinal
 	switch {
+	case state == cordoned:
+		return w.pass(CauseCordoned, "%s is cordoned", subset.Name)
 	case state == closed:
-		return w.pass("%s is unschedulable (%s)", subset.Name, schedulableAt(w.Spread, i).Message)
+		return w.pass(CauseUnschedulable, "%s is unschedulable (%s)", subset.Name, schedulableAt(w.Spread, i).Message)
 	case w.ordinal && limited && w.position >= w.threshold+most:
 		w.threshold += most
-		return w.pass("%s ends before number %d", subset.Name, w.threshold)
+		return w.pass(CauseFull, "%s ends before number %d", subset.Name, w.threshold)
 	case reserve && w.batch == nil:
 		return outcome{uncounted: true}, true
 	case reserve:
-		if why := w.batch.fullness(w.request, i, state, most, limited && !w.ordinal); why != "" {
-			return w.pass("%s %s", subset.Name, why)
+		if cause, why := w.batch.fullness(w.request, i, state, most, limited && !w.ordinal); cause != "" {
+			return w.pass(cause, "%s %s", subset.Name, why)
 		}
 	}
 	reason := reasonFor(i, state, w.ordinal)
-	return outcome{decision: w.chosen(i, reason, w.why()), subset: i, reserve: reserve}, true
+	chosen := w.chosen(i, reason, w.why())
+	chosen.Cause = w.cause
+	return outcome{decision: chosen, subset: i, reserve: reserve}, true
 }
 
-func (w *walk) pass(format string, args ...any) (outcome, bool) {
+func (w *walk) pass(cause Cause, format string, args ...any) (outcome, bool) {
+	if w.cause == "" {
+		w.cause = cause
+	}
 	if len(w.passed) < maxTold {
 		w.passed = append(w.passed, fmt.Sprintf(format, args...))
 	} else {
@@ -99,19 +131,19 @@ func (w *walk) why() string {
 }
 
 // fullness says why a subset that needs reservations has no room for the pod;
-// it is empty if it has.
-func (b *batch) fullness(r Request, subset int, state openness, most int, counted bool) string {
+// both are empty if it has.
+func (b *batch) fullness(r Request, subset int, state openness, most int, counted bool) (cause Cause, why string) {
 	t := b.tallies[VersionOf(b.Spread, r.Pod)]
 	switch {
 	case b.Frozen:
-		return "is passed over because its slots cannot be recorded"
+		return CauseUnrecorded, "is passed over because its slots cannot be recorded"
 	case state == probed && b.tries(subset) > 0:
-		return "is being tried by another pod"
+		return CauseUnschedulable, "is being tried by another pod"
 	case counted && t.taken[subset] >= most:
 		b.doubtful = b.doubtful || !b.Live && b.isDoubtful(t, subset)
-		return fmt.Sprintf("is full (%d of %d)", t.taken[subset], most)
+		return CauseFull, fmt.Sprintf("is full (%d of %d)", t.taken[subset], most)
 	default:
-		return ""
+		return "", ""
 	}
 }
 

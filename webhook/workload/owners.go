@@ -39,7 +39,7 @@ func (r *Reader) SpreadOf(ctx context.Context, namespace string, pod *corev1.Pod
 		if !ok {
 			return nil, nil
 		}
-		if ws, err := targeting(candidates, owner, pod); ws != nil {
+		if ws, err := spread.Targeting(candidates, owner, pod.Labels); ws != nil {
 			return ws, err
 		}
 		if !mayHaveTargetAbove(candidates, owner) {
@@ -47,20 +47,6 @@ func (r *Reader) SpreadOf(ctx context.Context, namespace string, pod *corev1.Pod
 		}
 		if owner, ok, err = r.controllerOf(ctx, namespace, owner); err != nil {
 			return nil, fmt.Errorf("cannot tell which WorkloadSpread targets the pod: %w", err)
-		}
-	}
-	return nil, nil
-}
-
-// targeting returns the first candidate that targets the owner and selects the
-// pod, or whose selector cannot tell.
-func targeting(candidates []*v1alpha1.WorkloadSpread, owner spread.Owner, pod *corev1.Pod) (*v1alpha1.WorkloadSpread, error) {
-	for _, ws := range candidates {
-		if !spread.Targets(ws, owner) {
-			continue
-		}
-		if selects, err := spread.Selects(ws, pod.Labels); selects || err != nil {
-			return ws, err
 		}
 	}
 	return nil, nil

@@ -84,6 +84,27 @@ func (r *Reader) Nodes(ctx context.Context) ([]*corev1.Node, error) {
 	return nodes, nil
 }
 
+// OptedIn returns all opted-in pods and all nodes, slim, and shared with the cache;
+// nothing until Start has returned.
+func (r *Reader) OptedIn(ctx context.Context) ([]*corev1.Pod, []*corev1.Node, error) {
+	if !r.started.Load() {
+		return nil, nil, nil
+	}
+	nodes, err := r.Nodes(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list corev1.PodList
+	if err := r.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("cannot list pods: %w", err)
+	}
+	pods := make([]*corev1.Pod, len(list.Items))
+	for i := range list.Items {
+		pods[i] = &list.Items[i]
+	}
+	return pods, nodes, nil
+}
+
 // controllers returns the index keys of the target and of all workloads that it
 // controls, directly or through others.
 func (r *Reader) controllers(ctx context.Context, ws *v1alpha1.WorkloadSpread, known []spread.Owner) (sets.Set[string], error) {

@@ -82,6 +82,7 @@ func Add(mgr manager.Manager, opts Options) error {
 		Named(name).
 		For(&v1alpha1.WorkloadSpread{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.spreadsFor), builder.WithPredicates(podChanges())).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.allSpreads), builder.WithPredicates(nodeChanges())).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
@@ -120,6 +121,19 @@ func (r *reconciler) spreadsFor(ctx context.Context, object client.Object) []rec
 	requests := make([]reconcile.Request, len(keys))
 	for i, key := range keys {
 		requests[i] = reconcile.Request{NamespacedName: key}
+	}
+	return requests
+}
+
+// allSpreads are those of the cluster: any of them may have a subset on a node.
+func (r *reconciler) allSpreads(ctx context.Context, _ client.Object) []reconcile.Request {
+	var all v1alpha1.WorkloadSpreadList
+	if err := r.client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // as in spreadsTargeting
+	}
+	requests := make([]reconcile.Request, len(all.Items))
+	for i := range all.Items {
+		requests[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])}
 	}
 	return requests
 }

@@ -33,7 +33,10 @@ func (r *reconciler) gather(ctx context.Context, ws *v1alpha1.WorkloadSpread, m 
 		Spread: ws, Target: target, Pods: pods,
 		Closings: m.closings, Ungated: m.gated, Backoff: r.backoff, Now: now,
 	}
-	v.Nodes, err = r.nodes(ctx, v)
+	if v.Nodes, err = r.nodes(ctx, v); err != nil {
+		return v, err
+	}
+	v.Cordoned, err = r.cordoned(ctx, ws)
 	return v, err
 }
 
@@ -56,16 +59,18 @@ func (r *reconciler) ours(ctx context.Context, ws *v1alpha1.WorkloadSpread, pods
 }
 
 // nodes returns the nodes that a judgement depends on: those of orphans, and of
-// all pods while a subset is being probed.
+// all pods while a subset is being probed or where pods return to earlier subsets.
 func (r *reconciler) nodes(ctx context.Context, v spread.View) (map[string]*corev1.Node, error) {
 	probing := slices.ContainsFunc(v.Spread.Spec.Subsets, func(s v1alpha1.WorkloadSpreadSubset) bool {
 		c := spread.SchedulableOf(v.Spread, s.Name)
 		return c != nil && c.Status == corev1.ConditionUnknown
 	})
+	after, err := spread.ReturnAfter(v.Spread)
+	everyone := probing || err == nil && after > 0
 	nodes := map[string]*corev1.Node{}
 	for _, pod := range v.Pods {
 		name := pod.Spec.NodeName
-		if _, known := nodes[name]; known || name == "" || !probing && !v.Orphan(pod) {
+		if _, known := nodes[name]; known || name == "" || !everyone && !v.Orphan(pod) {
 			continue
 		}
 		node := &corev1.Node{}

@@ -9,6 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// Who found no node for a pod that moves.
+const (
+	schedulerUpstream   = "upstream"
+	schedulerDownstream = "downstream"
+)
+
 // Metrics are the controller's own metrics.
 //
 //	spillway_workloadspread_subset_replicas{namespace,workloadspread,subset}  active pods
@@ -41,6 +47,13 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Help: "Pods that were to return to an earlier subset, by what became of it.",
 		}, []string{"outcome"}),
 	}
+	// What has not happened is 0, and not missing: a rate sees the first time then.
+	for _, scheduler := range []string{schedulerUpstream, schedulerDownstream} {
+		m.rescheduled.WithLabelValues(scheduler)
+	}
+	for _, outcome := range []string{outcomeReturned, outcomeReturnRefused, outcomeReturnMissed} {
+		m.returns.WithLabelValues(outcome)
+	}
 	return m, errors.Join(registry.Register(m.replicas), registry.Register(m.rescheduled), registry.Register(m.returns))
 }
 
@@ -65,9 +78,9 @@ func (m *Metrics) forget(key types.NamespacedName) {
 }
 
 func (m *Metrics) moved(downstream bool) {
-	scheduler := "upstream"
+	scheduler := schedulerUpstream
 	if downstream {
-		scheduler = "downstream"
+		scheduler = schedulerDownstream
 	}
 	m.rescheduled.WithLabelValues(scheduler).Inc()
 }
