@@ -66,11 +66,22 @@ func (b *book) turn(key Key, state State) (wake []types.NamespacedName) {
 			return
 		}
 		clear(p.told)
-		for pod := range p.waiting {
-			wake = append(wake, pod)
-		}
-		clear(p.waiting)
+		wake = p.rouse()
 	})
+	return wake
+}
+
+// rouse returns the pods to wake although the state of a copy is as it was.
+func (b *book) rouse(key Key) (wake []types.NamespacedName) {
+	b.on(key, func(p *page) { wake = p.rouse() })
+	return wake
+}
+
+func (p *page) rouse() (wake []types.NamespacedName) {
+	for pod := range p.waiting {
+		wake = append(wake, pod)
+	}
+	clear(p.waiting)
 	return wake
 }
 

@@ -148,7 +148,9 @@ func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, 
 
 	result, err := c.settle(ctx, users[0])
 	if pods.IsHomeless(err) {
-		// The namespace is made for the first pod in it, which is then prepared again.
+		// The namespace is made for the first pod in it, which is then prepared again: be
+		// it one that has waited for this copy.
+		c.wake(c.book.rouse(key))
 		logf.FromContext(ctx).V(1).Info("A copy waits for its namespace", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name)
 		return reconcile.Result{RequeueAfter: homelessRetry}, nil
 	}

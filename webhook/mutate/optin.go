@@ -46,12 +46,13 @@ const (
 // Handles says whether Admit will handle the pod. It saves the shell from
 // gathering what Admit will not look at.
 func Handles(in Input, policy Policy) bool {
-	reason, _ := check(in, policy)
+	reason, _ := Verdict(in, policy)
 	return reason == ""
 }
 
-// check says whether the pod is to be handled: the reason is empty if it is. A
-// warning tells the user what was probably meant otherwise.
+// Verdict says whether the pod is to be handled: the reason is empty if it is. A
+// warning tells the user what was probably meant otherwise. InvalidScheduling is
+// found later, by Admit alone.
 //
 // Once the exceptions are out of the way, the labels decide:
 //
@@ -60,7 +61,7 @@ func Handles(in Input, policy Policy) bool {
 //	other      any              no, OptedOut; with a warning unless "false"
 //	none       "true"           yes
 //	none       other or none    no, NotOptedIn
-func check(in Input, policy Policy) (reason Reason, warning string) {
+func Verdict(in Input, policy Policy) (reason Reason, warning string) {
 	if reason := exception(in, policy); reason != "" {
 		return reason, ""
 	}

@@ -43,6 +43,9 @@ func TestSelects(t *testing.T) {
 			if got := set.Selects(pod, tc.namespace); got != tc.want || set.AsksNamespaces() != tc.asks {
 				t.Errorf("%s: selects: %t, want %t; asks for namespaces: %t, want %t", tc.reason, got, tc.want, set.AsksNamespaces(), tc.asks)
 			}
+			if why := set.WhyNot(pod, tc.namespace); (why == "") != tc.want {
+				t.Errorf("%s: the reason is %q", tc.reason, why)
+			}
 		})
 	}
 }
