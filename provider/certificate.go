@@ -28,8 +28,8 @@ const (
 	CertificateSelfSigned CertificateMode = "self-signed"
 )
 
-// waitsReason is the reason of the Node's event while nobody approves a request.
-const waitsReason = "KubeletCertificateWaits"
+// reasonCertificateWaits is the reason of the Node's event while nobody approves a request.
+const reasonCertificateWaits = "KubeletCertificateWaits"
 
 // certificate is what the server shows, and what keeps it current.
 type certificate struct {
@@ -108,5 +108,5 @@ func (v *virtualNode) warnOfCertificate(ctx context.Context, notice string) {
 		logf.FromContext(ctx).V(1).Info("The event has no UID of the node", "cause", err.Error())
 	}
 	reference.UID = node.UID
-	v.up.GetEventRecorder(recorder).Eventf(reference, nil, corev1.EventTypeWarning, waitsReason, "RequestCertificate", "%s", translate.EventText(notice))
+	v.up.GetEventRecorder(recorder).Eventf(reference, nil, corev1.EventTypeWarning, reasonCertificateWaits, "RequestCertificate", "%s", translate.EventText(notice))
 }

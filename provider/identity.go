@@ -12,6 +12,10 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
+// LeaseName is the name of the upstream Lease by which the replicas of a virtual node
+// elect a leader.
+func LeaseName(node string) string { return "spillway-node-" + node }
+
 // newLease returns the lock that one replica at a time holds.
 func newLease(config *rest.Config, opts Options, identity string) (resourcelock.Interface, error) {
 	config = rest.CopyConfig(config)
@@ -22,7 +26,7 @@ func newLease(config *rest.Config, opts Options, identity string) (resourcelock.
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the leader election: %w", err)
 	}
-	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, opts.LeaderElectNamespace, "spillway-node-"+opts.Name,
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, opts.LeaderElectNamespace, LeaseName(opts.Name),
 		clients.CoreV1(), clients.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the leader election: %w", err)

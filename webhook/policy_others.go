@@ -40,6 +40,13 @@ func servedByOther(ctx context.Context, live client.Reader) (string, error) {
 	return there.otherServer(), err
 }
 
+// ServedByOther returns the name of the webhook by which somebody else, such as
+// kruise-manager, serves WorkloadSpreads or SidecarSets, given all webhook
+// configurations of a cluster; empty if nobody does.
+func ServedByOther(mutating []admissionregistrationv1.MutatingWebhookConfiguration, validating []admissionregistrationv1.ValidatingWebhookConfiguration) string {
+	return webhooks{validating: validating, mutating: mutating}.otherServer()
+}
+
 // otherServer returns the name of a webhook that is asked about WorkloadSpreads or
 // SidecarSets and is not ours, nor another Spillway's; empty if there is none. A
 // rule for all groups does not count: a policy engine asks for everything and

@@ -7,6 +7,8 @@ import (
 	"net"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel/trace"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -27,6 +29,7 @@ type nodeFlags struct {
 	tolerated            []string
 	reserve, limit       map[string]string
 	options              provider.Options
+	traces               traceFlags
 }
 
 func newNodeCommand() *cobra.Command {
@@ -52,11 +55,32 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 				return err
 			}
 			return clusters.keepCurrent(ctrllog.IntoContext(cmd.Context(), log), func(ctx context.Context) error {
-				return provider.Run(ctx, opts)
+				return f.traces.run(ctx, "spillway-node", func(traces trace.TracerProvider) error {
+					opts.Traces = traces
+					return provider.Run(ctx, opts)
+				})
 			})
 		},
 	}
-	flags := cmd.Flags()
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// nodeOptions reads the arguments of `spillway node` for those who want to know how a
+// virtual node is run; flags of other versions are passed over.
+func nodeOptions(args []string) (provider.Options, error) {
+	var f nodeFlags
+	flags := pflag.NewFlagSet("node", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	f.register(flags)
+	if err := flags.Parse(args); err != nil {
+		return f.options, fmt.Errorf("cannot understand the arguments of `spillway node`: %w", err)
+	}
+	f.access()
+	return f.options, nil
+}
+
+func (f *nodeFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.options.Name, "name", "", "name of the virtual node, at most 63 characters (required)")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the upstream cluster, read again when it changes; empty: the cluster this runs in")
 	flags.StringVar(&f.downstreamKubeconfig, "downstream-kubeconfig", "", "kubeconfig of the downstream cluster, read again when it changes (required)")
@@ -78,22 +102,33 @@ ends, the Node and the pods stay as they are, and the next process takes over.`,
 	flags.StringVar(&f.options.ClaimNamespace, "claim-namespace", "spillway-system", "downstream namespace of the lease by which one process at a time writes there for this node; created if missing")
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
+	f.traces.register(flags)
 	flags.BoolVar(&f.options.MirrorEvents, "mirror-events", true, "show events about downstream pods, such as the downstream scheduler's and kubelet's, at the upstream pods")
 	flags.BoolVar(&f.options.ReflectServices, "reflect-services", false,
 		"have the Services of namespaces that opted in exist downstream too; the annotation "+api.ReflectServicesAnnotation+" decides for single namespaces")
 	f.translation(flags)
 	f.capacity(flags)
-	return cmd
+}
+
+// access completes what pods may have of Kubernetes' APIs.
+func (f *nodeFlags) access() {
+	f.options.Rules.Access.Modes = accessModes(f.apiAccess)
+}
+
+func accessModes(names []string) []translate.AccessMode {
+	var modes []translate.AccessMode
+	for _, name := range names {
+		modes = append(modes, translate.AccessMode(name))
+	}
+	return modes
 }
 
 func (f nodeFlags) complete(clusters *clusters) (provider.Options, error) {
+	f.access()
 	opts := f.options
 	opts.RoutingKeys = f.routingKeys
 	opts.Version = buildVersion()
 	opts.Metrics = ctrlmetrics.Registry
-	for _, mode := range f.apiAccess {
-		opts.Rules.Access.Modes = append(opts.Rules.Access.Modes, translate.AccessMode(mode))
-	}
 	var err error
 	if f.apiServer != "" {
 		if opts.Rules.Access.Host, opts.Rules.Access.Port, err = net.SplitHostPort(f.apiServer); err != nil {

@@ -39,6 +39,7 @@ func TestInstall(t *testing.T) {
 	s.phase("helm install", (*story).installs)
 	s.phase("quickstart", (*story).quickstart)
 	s.phase("logs and exec", (*story).looksInside)
+	s.phase("doctor", (*story).isWell)
 	s.phase("helm upgrade under load", (*story).upgrades)
 	s.phase("webhooks killed under load", (*story).losesReplicas)
 	s.phase("no webhook at all", (*story).losesAll)

@@ -44,6 +44,7 @@ func TestOrphansInMass(t *testing.T) {
 	s.nodeSays("OrphansWithheld", "20 of 25", "kubectl annotate --overwrite node herd spillway.io/delete-orphans=20")
 	s.untouched("withheld", all)
 	s.withheld(herd.VirtualNode, 20)
+	s.previews("herd", "20 of 25")
 	s.annotatesNode("herd", "all")
 	s.nodeSays("DeleteOrphansNotANumber", `"all"`)
 	s.untouched("released in words", all)

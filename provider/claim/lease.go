@@ -34,6 +34,10 @@ func (c Claimant) LeaseName() string {
 	return c.Identity.Node.Name + "." + c.Identity.UpstreamID
 }
 
+// Read returns what a Lease of that name says about the claim; nil is a Lease that
+// does not exist.
+func (c Claimant) Read(lease *coordinationv1.Lease) Record { return c.record(lease) }
+
 // record reads a Lease; nil is one that does not exist.
 func (c Claimant) record(lease *coordinationv1.Lease) Record {
 	if lease == nil {

@@ -179,6 +179,11 @@ func kubeletVersion(downstream, own string) string {
 	return downstream + versionMark + strings.Map(versionRune, own)
 }
 
+// IsOfVersion says that a process of that version of Spillway wrote the Node last.
+func IsOfVersion(existing *corev1.Node, own string) bool {
+	return strings.HasSuffix(existing.Status.NodeInfo.KubeletVersion, versionMark+strings.Map(versionRune, own))
+}
+
 // downstreamVersionOf is what kubeletVersion made the node's version from.
 func downstreamVersionOf(existing *corev1.Node) string {
 	downstream, _, made := strings.Cut(existing.Status.NodeInfo.KubeletVersion, versionMark)

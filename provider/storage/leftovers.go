@@ -40,15 +40,41 @@ func (r *Reconciler) Leftovers(ctx context.Context) ([]Leftover, error) {
 				return nil, err
 			}
 			if w.isLeftover(r.Rules) {
-				leftovers = append(leftovers, Leftover{
-					Claim:    types.NamespacedName{Namespace: held.Namespace, Name: held.Name},
-					Volume:   held.Spec.VolumeName,
-					Capacity: held.Status.Capacity[corev1.ResourceStorage], UpstreamUID: upstreamUID(held),
-				})
+				leftovers = append(leftovers, leftover(held))
 			}
 		}
 	}
 	return leftovers, nil
+}
+
+func leftover(held *corev1.PersistentVolumeClaim) Leftover {
+	return Leftover{
+		Claim:    types.NamespacedName{Namespace: held.Namespace, Name: held.Name},
+		Volume:   held.Spec.VolumeName,
+		Capacity: held.Status.Capacity[corev1.ResourceStorage], UpstreamUID: upstreamUID(held),
+	}
+}
+
+// LeftoversOf is the same of objects that were read elsewhere: those of downstream's
+// claims that are leftovers, given all claims and volumes upstream.
+func LeftoversOf(downstream, claims []corev1.PersistentVolumeClaim, volumes []corev1.PersistentVolume, rules translate.Rules) []Leftover {
+	byName := make(map[types.NamespacedName]*corev1.PersistentVolumeClaim, len(claims))
+	for i := range claims {
+		byName[types.NamespacedName{Namespace: claims[i].Namespace, Name: claims[i].Name}] = &claims[i]
+	}
+	var leftovers []Leftover
+	for i := range downstream {
+		held := &downstream[i]
+		namespace, mapped := rules.Namespaces.Upstream(held.Namespace)
+		if !mapped {
+			continue
+		}
+		key := types.NamespacedName{Namespace: namespace, Name: held.Name}
+		if (World{Key: key, Claim: byName[key], Volumes: volumes, DownstreamClaim: held}).isLeftover(rules) {
+			leftovers = append(leftovers, leftover(held))
+		}
+	}
+	return leftovers
 }
 
 // isLeftover says that the downstream claim is ours, and that neither the upstream

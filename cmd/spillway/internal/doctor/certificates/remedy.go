@@ -1,4 +1,4 @@
-package doctor
+package certificates
 
 import "github.com/spillway-io/spillway/certs"
 

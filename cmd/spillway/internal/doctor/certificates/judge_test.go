@@ -1,4 +1,4 @@
-package doctor
+package certificates
 
 import (
 	"crypto/rand"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spillway-io/spillway/certs"
+	"github.com/spillway-io/spillway/cmd/spillway/internal/doctor/finding"
 )
 
 // theNow is when everything below is judged.
@@ -48,15 +49,11 @@ func TestJudge(t *testing.T) {
 		return map[Target]Seen{service: {Ready: []string{"pod system/x"}, Places: []Place{{Name: "pod system/x", Served: certs.Served{Chain: chain}}}}}
 	}
 	type found struct {
-		Configuration string
-		Webhooks      []string
-		Where         string
-		Cause         certs.Cause
+		Object string
+		Cause  certs.Cause
 	}
-	both := []string{"a.spillway.io", "b.spillway.io"}
-	at := func(where string, cause certs.Cause) []found {
-		return []found{{"MutatingWebhookConfiguration m", both, where, cause}}
-	}
+	const both = "MutatingWebhookConfiguration m (a.spillway.io, b.spillway.io), "
+	at := func(where string, cause certs.Cause) []found { return []found{{both + where, cause}} }
 	for name, tc := range map[string]struct {
 		reason  string
 		entries []Entry
@@ -81,10 +78,17 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []found
-			for _, f := range Judge(tc.entries, tc.seen, theNow()).Findings {
-				got = append(got, found{f.Configuration, f.Webhooks, f.Where, f.Cause})
-				if f.Text == "" || f.Remedy == "" || f.Remedy == remedy("", Entry{}) {
-					t.Errorf("%s: it does not say all: %s", tc.reason, f)
+			outcome := Judge(tc.entries, tc.seen, theNow())
+			for _, f := range outcome.Findings {
+				got = append(got, found{f.Object, certs.Cause(f.Cause)})
+				if f.Text == "" || f.Severity != finding.Error || f.Fix == "" || f.Fix == remedy("", Entry{}) {
+					t.Errorf("%s: it does not say all: %+v", tc.reason, f)
+				}
+			}
+			for _, u := range outcome.Unseen {
+				got = append(got, found{u.What, NotReached})
+				if !u.Hides || u.Why != "refused" {
+					t.Errorf("%s: it does not say all: %+v", tc.reason, u)
 				}
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {

@@ -1,4 +1,4 @@
-package doctor
+package certificates
 
 import (
 	"context"
@@ -15,15 +15,15 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/spillway-io/spillway/certs"
+	"github.com/spillway-io/spillway/cmd/spillway/internal/doctor/finding"
+	"github.com/spillway-io/spillway/cmd/spillway/internal/doctor/site"
 )
 
 // dialTimeout is how long one replica may take to show its certificate.
 const dialTimeout = 10 * time.Second
 
-// Options say what to look at. Config must be set.
+// Options say what to look at.
 type Options struct {
-	// Config is how to reach the upstream cluster.
-	Config *rest.Config
 	// Configurations are the names of webhook configurations to look at; empty: all
 	// webhooks of Spillway.
 	Configurations []string
@@ -35,32 +35,26 @@ type Options struct {
 	Secret string
 }
 
-// Examine looks at the webhooks of a cluster and says what is wrong. Its error says
-// that they could not even be listed.
-func Examine(ctx context.Context, options Options) (Report, error) {
-	client, err := kubernetes.NewForConfig(options.Config)
-	if err != nil {
-		return Report{}, fmt.Errorf("cannot open the cluster: %w", err)
+// Check looks at the webhooks of a cluster and says what is wrong with their
+// certificates.
+func Check(ctx context.Context, s *site.Site, options Options) finding.Outcome {
+	var outcome finding.Outcome
+	if s.WebhooksErr != nil {
+		outcome.Hidden("the webhooks that are registered", s.WebhooksErr, "list mutatingwebhookconfigurations and validatingwebhookconfigurations")
+		return outcome
 	}
-	g := gatherer{client: client, options: options}
-	mutating, err := client.AdmissionregistrationV1().MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return Report{}, fmt.Errorf("cannot list the webhook configurations: %w", err)
-	}
-	validating, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return Report{}, fmt.Errorf("cannot list the webhook configurations: %w", err)
-	}
-	entries := entriesOf(mutating.Items, validating.Items, options.Configurations)
+	g := gatherer{client: s.Upstream.Client, config: s.Upstream.Config, options: options}
+	entries := entriesOf(s.Mutating, s.Validating, options.Configurations)
 	seen := map[Target]Seen{}
 	for _, target := range targetsOf(entries) {
 		seen[target] = g.look(ctx, target)
 	}
-	return Judge(entries, seen, time.Now()), nil
+	return Judge(entries, seen, s.Now())
 }
 
 type gatherer struct {
 	client  kubernetes.Interface
+	config  *rest.Config
 	options Options
 }
 

@@ -1,80 +1,36 @@
-package doctor
+// Package dial opens connections to pods through the API server, as kubectl
+// port-forward does, without listening anywhere. It refuses to know what is spoken
+// over them.
+package dial
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	constants "k8s.io/apimachinery/pkg/util/portforward"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/websocket"
 	"k8s.io/streaming/pkg/httpstream"
 	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
-
-	"github.com/spillway-io/spillway/certs"
 )
 
-// dial asks an address for its certificate.
-func (g gatherer) dial(ctx context.Context, address, host string) Place {
-	return ask(ctx, address, host, func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", address)
-	})
-}
-
-// dialPod asks a pod for its certificate, through the API server.
-func (g gatherer) dialPod(ctx context.Context, pod *corev1.ObjectReference, port int32, host string) Place {
-	return ask(ctx, "pod "+pod.Namespace+"/"+pod.Name, host, func(ctx context.Context) (net.Conn, error) {
-		address := g.client.CoreV1().RESTClient().Get().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("portforward").URL()
-		return forward(ctx, g.options.Config, address, port)
-	})
-}
-
-// ask returns the certificate that somebody shows to a client who wants host.
-func ask(ctx context.Context, name, host string, open func(context.Context) (net.Conn, error)) Place {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	chain, err := handshake(ctx, host, open)
-	if err == nil {
-		return Place{Name: name, Served: certs.Served{Chain: chain}}
-	}
-	trouble := Trouble{NotReached, "cannot be asked for its certificate: " + err.Error()}
-	if apierrors.IsForbidden(err) {
-		trouble.Cause = NotAllowed
-	}
-	return Place{Name: name, Trouble: &trouble}
-}
-
-func handshake(ctx context.Context, host string, open func(context.Context) (net.Conn, error)) ([]byte, error) {
-	connection, err := open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = connection.Close() }() // Nothing was written that could be lost.
-	// Verified by nobody here: a certificate that is wrong is what is looked for.
-	client := tls.Client(connection, &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
-	if err := client.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("no TLS: %w", err)
-	}
-	var der [][]byte
-	for _, certificate := range client.ConnectionState().PeerCertificates {
-		der = append(der, certificate.Raw)
-	}
-	return certs.EncodeChain(der), nil
-}
-
-// forward opens a connection to a port of a pod. client-go has a forwarder that
+// Pod opens a connection to a port of a pod, through its API server. client-go has a forwarder that
 // listens on a port of this machine, for everybody on it; this opens none.
-func forward(ctx context.Context, config *rest.Config, address *url.URL, port int32) (net.Conn, error) {
+func Pod(ctx context.Context, config *rest.Config, namespace, name string, port int32) (net.Conn, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a client: %w", err)
+	}
+	address := client.CoreV1().RESTClient().Get().Resource("pods").Namespace(namespace).Name(name).SubResource("portforward").URL()
 	transport, holder, err := websocket.RoundTripperFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a client: %w", err)

@@ -1,4 +1,4 @@
-package doctor
+package access
 
 import (
 	"fmt"
