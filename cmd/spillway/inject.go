@@ -70,16 +70,27 @@ the fields at fault and counts as not there; annotation whitelists are not known
 ControllerRevisions of the input are what injectionStrategy.revision can pin.
 The record of what was injected gives 1970 as its time.
 
+Pods that go to a virtual node are judged by what the virtual node would make of them:
+what is not downstream what it is upstream is a warning, with what to do. So are
+claims, as far as their StorageClasses and volumes are in the input. With --inventory,
+a file of "spillway inventory", or --downstream-kubeconfig, also what the downstream
+cluster lacks: classes, ServiceAccounts, drivers, nodes that fit, and whether its
+namespace admits the pod. Replicas of a workload are warned of once. Give the flags that
+the virtual node has, such as --storage-class-map, and its labels with --node-labels.
+What could not be judged says "not judged". With --downstream-kubeconfig the rights of
+"spillway inventory" are needed.
+
 Output (-o):
   yaml   the admitted pods, documents separated by ---
   json   the admitted pods, as one object of the kind List
   patch  the JSON patch that the webhook answers for each pod, in a fixed order,
          below a comment that names the pod; [] for a pod left as it is
-  diff   what changed in each pod, as a unified diff of its YAML
+  diff   what was done to each pod and why, and what changed in its YAML; stash,
+         records and sidecars are shown in short, what they hold with -o yaml
 
 What there is to say about an object goes to stderr as
-FILE: document N: KIND NAMESPACE/NAME: CLASS: TEXT. The classes are warning;
-skipped and denied, for pods, with the reason; spilled, for pods that earlier
+FILE: document N: KIND NAMESPACE/NAME: CLASS: TEXT. The classes are warning and not
+judged; skipped and denied, for pods, with the reason; spilled, for pods that earlier
 subsets had no room for; refused, for WorkloadSpreads and SidecarSets; and at the end, for each
 WorkloadSpread that a pod was spread by, distribution: how many of the printed
 pods are in each subset, in none, and of those that were there before.
@@ -95,7 +106,9 @@ const injectExample = `  spillway inject -f deployment.yaml
   kubectl create deployment web --image=nginx --dry-run=client -o yaml | spillway inject -f - -o diff
   spillway inject -f pod.yaml | spillway recover -f -
   spillway inject -f spread.yaml -f deployment.yaml -f nodes.yaml --replicas 10 -o diff
-  spillway inject -f sidecars.yaml -f deployment.yaml -o diff`
+  spillway inject -f sidecars.yaml -f deployment.yaml -o diff
+  spillway inventory --downstream-kubeconfig east.kubeconfig > east.yaml
+  spillway inject -f deployment.yaml --inventory east.yaml -o diff`
 
 // maxReplicas is how many pods of each workload can be printed. Nobody reads
 // more, and memory is finite.
@@ -120,9 +133,15 @@ func (e refusedError) Error() string {
 	return strings.Join(parts, ", ")
 }
 
-// exitCode returns the exit code that a command documents for its error: 2 for
-// pods that were refused, 1 for everything else.
+// exitCode returns the exit code that a command documents for its error: what the
+// error says, 2 for pods that were refused, 1 for everything else.
 func exitCode(err error) int {
+	if coded, says := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); says {
+		return coded.ExitCode()
+	}
 	if _, refused := errors.AsType[refusedError](err); refused {
 		return 2
 	}
@@ -165,6 +184,7 @@ func newInjectCommand() *cobra.Command {
 		input        inputFlags
 		replicas     int
 		ownNamespace string
+		virtual      virtualFlags
 	)
 	cmd := &cobra.Command{
 		Use:     "inject -f FILE...",
@@ -180,17 +200,25 @@ func newInjectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			node, unread, err := virtual.complete(cmd, input.routingKeys)
+			if err != nil {
+				return err
+			}
+			for _, line := range unread {
+				cmd.PrintErrln(line)
+			}
 			policy := mutate.Policy{RoutingKeys: input.routingKeys, OwnNamespace: ownNamespace}
-			return inject(cmd, objects, offline.Options{Namespace: input.namespace, Replicas: replicas}, policy, input.output)
+			return inject(cmd, objects, offline.Options{Namespace: input.namespace, Replicas: replicas}, policy, &offline.Critic{Node: node}, input.output)
 		},
 	}
 	input.register(cmd, offline.Formats())
+	virtual.register(cmd)
 	cmd.Flags().IntVar(&replicas, "replicas", 1, "how many pods of each workload to print, whatever its own number is")
 	cmd.Flags().StringVar(&ownNamespace, "spillway-namespace", "spillway-system", "namespace Spillway runs in; its pods are never handled")
 	return cmd
 }
 
-func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options, policy mutate.Policy, format string) error {
+func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options, policy mutate.Policy, critic *offline.Critic, format string) error {
 	scene, err := offline.Arrange(objects, opts)
 	if err != nil {
 		return err
@@ -198,6 +226,7 @@ func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options,
 	for _, line := range scene.Warnings {
 		cmd.PrintErrln(line)
 	}
+	critic.Storage = scene.Storage
 	var results []offline.Result
 	denied := 0
 	for _, subject := range scene.Subjects {
@@ -205,7 +234,11 @@ func inject(cmd *cobra.Command, objects []manifest.Object, opts offline.Options,
 		if err != nil {
 			return err
 		}
-		for _, line := range result.Messages() {
+		criticism, err := critic.Judge(result)
+		if err != nil {
+			return err
+		}
+		for _, line := range slices.Concat(result.Messages(), criticism) {
 			cmd.PrintErrln(line)
 		}
 		if result.Denied != nil {

@@ -15,14 +15,7 @@ import (
 
 // translation are the flags about what becomes of a pod downstream.
 func (f *nodeFlags) translation(flags *pflag.FlagSet) {
-	rules := &f.options.Rules
-	flags.StringVar(&rules.Namespaces.Prefix, "namespace-prefix", "", "what the names of downstream namespaces begin with; empty: they have the upstream names")
-	flags.StringToStringVar(&rules.Namespaces.Names, "namespace-map", nil, "single namespaces with other names downstream, as upstream=downstream,...; the prefix is not for them")
-	flags.StringToStringVar(&rules.SchedulerNames, "scheduler-map", nil, "schedulers of downstream pods, as upstream=downstream,...; all others: the downstream default")
-	flags.StringToStringVar(&rules.RuntimeClasses, "runtime-class-map", nil, "RuntimeClasses of downstream pods, as upstream=downstream,...; all others keep their names")
-	flags.StringToStringVar(&rules.StorageClasses, "storage-class-map", nil, "StorageClasses of downstream claims, as upstream=downstream,...; all others keep their names")
-	flags.StringSliceVar(&f.apiAccess, "pod-api-access", []string{string(translate.AccessNone)},
-		"which Kubernetes API pods may have: upstream, downstream, none; the first is the default, the others are for pods that ask with the annotation "+api.APIAccessAnnotation)
+	translationRules(flags, &f.options.Rules, &f.apiAccess)
 	flags.StringVar((*string)(&f.options.CollectGarbage), "collect-garbage", string(references.Collect),
 		"what becomes of copies of ConfigMaps and Secrets that no pod uses any more: collect deletes them, preview logs them, off leaves them alone")
 	flags.StringVar((*string)(&f.options.DeleteOrphans), "delete-orphans", string(orphans.Delete),
@@ -30,6 +23,17 @@ func (f *nodeFlags) translation(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.options.StrandedAfter, "stranded-after", pods.DefaultStrandedAfter,
 		"how long the end of a pod that was deleted downstream may be overdue, as when its downstream node is dead, before its upstream pod is deleted, to be replaced; 0: for ever")
 	flags.StringVar(&f.apiServer, "pod-api-server", "", "host:port of the upstream API server as pods downstream reach it; needed for upstream access")
+}
+
+// translationRules are those of them that say how a pod is translated.
+func translationRules(flags *pflag.FlagSet, rules *translate.Rules, apiAccess *[]string) {
+	flags.StringVar(&rules.Namespaces.Prefix, "namespace-prefix", "", "what the names of downstream namespaces begin with; empty: they have the upstream names")
+	flags.StringToStringVar(&rules.Namespaces.Names, "namespace-map", nil, "single namespaces with other names downstream, as upstream=downstream,...; the prefix is not for them")
+	flags.StringToStringVar(&rules.SchedulerNames, "scheduler-map", nil, "schedulers of downstream pods, as upstream=downstream,...; all others: the downstream default")
+	flags.StringToStringVar(&rules.RuntimeClasses, "runtime-class-map", nil, "RuntimeClasses of downstream pods, as upstream=downstream,...; all others keep their names")
+	flags.StringToStringVar(&rules.StorageClasses, "storage-class-map", nil, "StorageClasses of downstream claims, as upstream=downstream,...; all others keep their names")
+	flags.StringSliceVar(apiAccess, "pod-api-access", []string{string(translate.AccessNone)},
+		"which Kubernetes API pods may have: upstream, downstream, none; the first is the default, the others are for pods that ask with the annotation "+api.APIAccessAnnotation)
 }
 
 // capacity are the flags about what of the downstream cluster is offered.

@@ -20,6 +20,10 @@ Those of every virtual node (type=virtual-kubelet, kubernetes.io/role=agent and
 others) are given; add yours with --node-labels. A pod without a UID, such as
 "spillway inject" prints, gets one that is made up from its name.
 
+Flags of the virtual node, such as --pod-api-access and --storage-class-map, have an
+effect here as there. Its PriorityClasses are those of --inventory, or of the cluster
+of --downstream-kubeconfig, if one is given; otherwise it has none.
+
 Pods that the virtual node refuses to create go to stderr, with the reason that
 it gives, as FILE: document N: pod NAMESPACE/NAME: refused: REASON: TEXT; pods
 that are bound to another node, as "skipped".
@@ -34,7 +38,7 @@ func newRecoverCommand() *cobra.Command {
 	var (
 		formats = []string{"yaml", "json"}
 		input   inputFlags
-		virtual offline.VirtualNode
+		virtual virtualFlags
 	)
 	cmd := &cobra.Command{
 		Use:     "recover -f FILE...",
@@ -47,8 +51,11 @@ func newRecoverCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			virtual.RoutingKeys = input.routingKeys
-			all, err := offline.Recover(objects, input.namespace, virtual)
+			node, _, err := virtual.complete(cmd, input.routingKeys)
+			if err != nil {
+				return err
+			}
+			all, err := offline.Recover(objects, input.namespace, node)
 			if err != nil {
 				return err
 			}
@@ -56,10 +63,8 @@ func newRecoverCommand() *cobra.Command {
 		},
 	}
 	input.register(cmd, formats)
-	flags := cmd.Flags()
-	flags.StringVar(&virtual.Name, "node-name", "", `name of the virtual node; empty: the node each pod is bound to, or "`+offline.DefaultNode+`"`)
-	flags.StringToStringVar(&virtual.Labels, "node-labels", nil, "labels of the virtual node, beside those of every virtual node")
-	flags.StringVar(&virtual.UpstreamID, "upstream-id", "00000000-0000-0000-0000-000000000000", "UID of the upstream cluster's kube-system namespace")
+	virtual.register(cmd)
+	cmd.Flags().StringVar(&virtual.node.UpstreamID, "upstream-id", "00000000-0000-0000-0000-000000000000", "UID of the upstream cluster's kube-system namespace")
 	return cmd
 }
 

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
 	"github.com/spillway-io/spillway/webhook"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/spread"
 )
 
 // Result is what became of a subject.
@@ -22,6 +24,13 @@ type Result struct {
 	Before, After map[string]any
 	// Patch is what the webhook answers, in a fixed order.
 	Patch []jsonpatch.Operation
+	// Virtual says that the pod goes to a virtual node.
+	Virtual bool
+	// claims are those of Subject.
+	claims []corev1.PersistentVolumeClaim
+	// outcome and decision are what was decided about the pod, for people to read.
+	outcome  mutate.Outcome
+	decision *spread.Decision
 	// Skipped, Denied and Warnings are those of mutate.Outcome.
 	Skipped  mutate.Reason
 	Denied   error
@@ -54,6 +63,10 @@ func (w World) Admit(subject Subject, policy mutate.Policy) (Result, error) {
 		Skipped:   outcome.Skipped,
 		Denied:    outcome.Denied,
 		Warnings:  outcome.Warnings,
+		Virtual:   outcome.Denied == nil && outcome.Skipped == "" && outcome.SpreadFailed == nil && (in.Spread == nil || in.Spread.Virtual),
+		claims:    subject.claims,
+		outcome:   outcome,
+		decision:  in.Spread,
 	}
 	if outcome.Denied == nil {
 		raw, err := encode(subject.content)

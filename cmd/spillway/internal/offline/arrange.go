@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
+	"github.com/spillway-io/spillway/provider/portability"
 )
 
 // Options say how an input is to be understood.
@@ -29,6 +30,8 @@ type Scene struct {
 	// Policies is how many WorkloadSpreads and SidecarSets there are in the input,
 	// and RefusedPolicies how many of them are not let in.
 	Policies, RefusedPolicies int
+	// Storage is what the input says of the upstream cluster's storage.
+	Storage portability.Storage
 	// existing are the pods that exist already.
 	existing []*corev1.Pod
 }
@@ -42,6 +45,8 @@ type Subject struct {
 	Pod *corev1.Pod
 	// content is the pod with those fields, too, that the Go types do not know.
 	content map[string]any
+	// claims are those that its workload's controller makes for it alone.
+	claims []corev1.PersistentVolumeClaim
 }
 
 // Arrange sorts the objects into the world and the subjects. World objects count
@@ -65,6 +70,9 @@ func Arrange(objects []manifest.Object, opts Options) (Scene, error) {
 		errs = append(errs, err)
 	}
 	if err := scene.addSidecars(objects); err != nil {
+		errs = append(errs, err)
+	}
+	if err := scene.addStorage(objects, opts); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {

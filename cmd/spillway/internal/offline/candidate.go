@@ -143,7 +143,7 @@ func (c candidate) make(r recipe, i int) (Subject, error) {
 	if err != nil {
 		return Subject{}, err
 	}
-	return Subject{Position: c.object.Position, Pod: pod, content: content}, nil
+	return Subject{Position: c.object.Position, Pod: pod, content: content, claims: claimsOf(pod, r.claims)}, nil
 }
 
 // objectAt returns the object at a path of names; an empty one if there is none.

@@ -20,6 +20,7 @@ func cloneSet(set *v1alpha1.CloneSet) recipe {
 	return recipe{
 		controller:   controlledBy(v1alpha1.GroupVersion.WithKind("CloneSet"), &set.ObjectMeta),
 		generateName: set.Name + "-",
+		claims:       set.Spec.VolumeClaimTemplates,
 		finish: func(pod *corev1.Pod, i int) {
 			id := fmt.Sprintf("%05d", i+1)
 			pod.Name = set.Name + "-" + id
@@ -44,6 +45,7 @@ func advancedStatefulSet(set *v1beta1.StatefulSet) recipe {
 	r := recipe{
 		controller:   controlledBy(v1beta1.GroupVersion.WithKind("StatefulSet"), &set.ObjectMeta),
 		generateName: set.Name + "-",
+		claims:       set.Spec.VolumeClaimTemplates,
 	}
 	r.finish = func(pod *corev1.Pod, i int) {
 		number(pod, &plain, ordinalAt(i, start, set.Spec.ReserveOrdinals))

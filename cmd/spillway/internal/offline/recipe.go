@@ -26,6 +26,8 @@ type recipe struct {
 	generateName string
 	// limit is how many pods there can be; 0 if any number.
 	limit int
+	// claims are the templates of the pods' own claims.
+	claims []corev1.PersistentVolumeClaim
 	// finish does the rest for the i-th pod, from 0.
 	finish func(pod *corev1.Pod, i int)
 }
@@ -81,6 +83,7 @@ func statefulSet(set *appsv1.StatefulSet) recipe {
 	return recipe{
 		controller:   controlledBy(appsv1.SchemeGroupVersion.WithKind("StatefulSet"), &set.ObjectMeta),
 		generateName: set.Name + "-",
+		claims:       set.Spec.VolumeClaimTemplates,
 		finish: func(pod *corev1.Pod, i int) {
 			number(pod, set, start+i)
 		},

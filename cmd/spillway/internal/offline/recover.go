@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
 	"github.com/spillway-io/spillway/provider/node"
 	"github.com/spillway-io/spillway/provider/pods"
+	"github.com/spillway-io/spillway/provider/portability"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -29,6 +31,10 @@ type VirtualNode struct {
 	RoutingKeys stash.RoutingKeys
 	// UpstreamID is the UID of the upstream cluster's kube-system namespace.
 	UpstreamID string
+	// Rules say how it translates pods; their Identity is made from the fields above.
+	Rules translate.Rules
+	// Inventory is what its downstream cluster has, as far as that is known.
+	Inventory portability.Inventory
 }
 
 // Recovered is what a virtual node makes of an upstream pod.
@@ -98,20 +104,10 @@ func (v VirtualNode) recover(at manifest.Position, pod *corev1.Pod, unknown []st
 		say("skipped", fmt.Sprintf("it is bound to node %q, not to %q", bound, name))
 		return recovered, nil
 	}
-	pod.Spec.NodeName = name
-	pod.Status = corev1.PodStatus{}
-	pod.DeletionTimestamp = nil
-	if pod.UID == "" {
-		pod.UID = inventUID("Pod", pod.Namespace, pod.Name)
-	}
-	plan := pods.Plan(pods.World{Upstream: pod, UpstreamLive: true, DownstreamLive: true, Prepared: true}, v.identify(name))
+	plan := v.plan(pod, name)
 	if plan.Create == nil {
 		recovered.Refused = true
-		reason := string(plan.Row)
-		if plan.Warning != nil {
-			reason = plan.Warning.Reason + ": " + plan.Warning.Note
-		}
-		say("refused", reason)
+		say("refused", refusal(plan))
 		return recovered, nil
 	}
 	content, err := manifest.Content(plan.Create)
@@ -123,10 +119,30 @@ func (v VirtualNode) recover(at manifest.Position, pod *corev1.Pod, unknown []st
 	return recovered, nil
 }
 
+// plan is what the virtual node of a name does about a pod that was just bound to it.
+func (v VirtualNode) plan(pod *corev1.Pod, name string) pods.Action {
+	pod.Spec.NodeName = name
+	pod.Status = corev1.PodStatus{}
+	pod.DeletionTimestamp = nil
+	if pod.UID == "" {
+		pod.UID = inventUID("Pod", pod.Namespace, pod.Name)
+	}
+	facts := translate.Facts{PriorityClass: slices.Contains(v.Inventory.PriorityClasses, pod.Spec.PriorityClassName)}
+	return pods.Plan(pods.World{Upstream: pod, UpstreamLive: true, DownstreamLive: true, Prepared: true, Facts: facts}, v.identify(name))
+}
+
+// refusal says why there is no pod to create.
+func refusal(plan pods.Action) string {
+	if plan.Warning == nil {
+		return string(plan.Row)
+	}
+	return plan.Warning.Reason + ": " + plan.Warning.Note
+}
+
 func (v VirtualNode) identify(name string) pods.Node {
 	spec := node.Spec{Name: name, Labels: v.Labels}
-	return pods.Node{Rules: translate.Rules{Identity: translate.Identity{
-		UpstreamID: v.UpstreamID,
-		Node:       stash.VirtualNode{Name: name, Labels: spec.AllLabels(), RoutingKeys: v.RoutingKeys},
-	}}}
+	rules := v.Rules
+	rules.UpstreamID = v.UpstreamID
+	rules.Node = stash.VirtualNode{Name: name, Labels: spec.AllLabels(), RoutingKeys: v.RoutingKeys}
+	return pods.Node{Rules: rules}
 }

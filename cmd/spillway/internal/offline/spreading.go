@@ -25,6 +25,8 @@ type spreading struct {
 	object  *v1alpha1.WorkloadSpread
 	target  spread.Target
 	virtual map[string]bool
+	// cordoned are the subsets that are passed over.
+	cordoned map[string]bool
 	// pods are those of the world that the WorkloadSpread manages.
 	pods []*corev1.Pod
 	// before is how many active pods of each subset there were at first, of the
@@ -55,7 +57,7 @@ func (w World) choose(in mutate.Input, name string, policy mutate.Policy) choice
 	case s == nil:
 		return choice{}
 	}
-	ledger := spread.Ledger{Spread: s.object, Target: s.target, Virtual: s.virtual, Pods: s.pods, Live: true}
+	ledger := spread.Ledger{Spread: s.object, Target: s.target, Virtual: s.virtual, Cordoned: s.cordoned, Pods: s.pods, Live: true}
 	choices := ledger.Choose([]spread.Request{{
 		Pod: in.Pod,
 		// A webhook takes the UID of the request, which is drawn at random.
@@ -124,7 +126,7 @@ func (w World) settle(c choice, admitted *corev1.Pod) (passedOver string) {
 	}
 	c.by.admitted[subset]++
 	reason := c.decision.Reason
-	if reason == spread.Spilled || reason == spread.Probe && subset != c.by.object.Spec.Subsets[0].Name {
+	if reason == spread.Spilled || reason == spread.Cordoned || reason == spread.Probe && subset != c.by.object.Spec.Subsets[0].Name {
 		return c.decision.Message
 	}
 	return ""

@@ -99,7 +99,7 @@ func (s *Scene) accept(read []*spreading, nodes []*corev1.Node) {
 		for _, warning := range slices.Concat(warnings, doubts) {
 			s.Warnings = append(s.Warnings, r.message("warning", warning))
 		}
-		r.virtual = virtual
+		r.virtual, r.cordoned = virtual, spread.CordonedSubsets(r.object, virtual, nodes)
 		accepted = append(accepted, *r.object)
 		s.World.spreads = append(s.World.spreads, r)
 	}
@@ -119,7 +119,11 @@ func readNodes(objects []manifest.Object) ([]*corev1.Node, error) {
 		if _, err := object.Decode(node); err != nil {
 			errs = append(errs, err)
 		}
-		nodes = append(nodes, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels}})
+		unschedulable, _ := objectAt(object.Content, "spec")["unschedulable"].(bool)
+		nodes = append(nodes, &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels},
+			Spec:       corev1.NodeSpec{Unschedulable: unschedulable},
+		})
 	}
 	return nodes, errors.Join(errs...)
 }

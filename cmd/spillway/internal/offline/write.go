@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"github.com/spillway-io/spillway/cmd/spillway/internal/manifest"
 )
 
@@ -20,7 +18,7 @@ func Formats() []string { return []string{"yaml", "json", "patch", "diff"} }
 //	json   the admitted pods, as one List
 //	patch  the JSON patch of each pod that is not denied, as YAML documents
 //	       under a comment that names it
-//	diff   what changed in the YAML of each admitted pod
+//	diff   what was done to each admitted pod and why, and what changed in its YAML
 func Write(w io.Writer, format string, results []Result) error {
 	results = slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Denied != nil })
 	var admitted []map[string]any
@@ -64,22 +62,6 @@ func writePatches(w io.Writer, results []Result) error {
 			out.WriteByte('\n')
 		}
 		out.WriteString("]\n")
-	}
-	return write(w, out.Bytes())
-}
-
-func writeDiffs(w io.Writer, results []Result) error {
-	var out bytes.Buffer
-	for _, r := range results {
-		var before, after bytes.Buffer
-		if err := manifest.WriteYAML(&before, []map[string]any{r.Before}); err != nil {
-			return err
-		}
-		if err := manifest.WriteYAML(&after, []map[string]any{r.After}); err != nil {
-			return err
-		}
-		name := r.Namespace + "/" + r.Name
-		out.Write(diff.Diff(name, before.Bytes(), name+" (admitted)", after.Bytes()))
 	}
 	return write(w, out.Bytes())
 }
