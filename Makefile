@@ -11,7 +11,7 @@ modules := . e2e $(wildcard e2e/components/*/) hack/tools hack/tools/controller-
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 # Packages that are tested without the race detector, see test-unit.
-unraced := /(api|certs|webhook/(stash|spread|sidecar|mutate)|provider/(translate|capacity)|cmd/spillway)$$
+unraced := /(api|certs|webhook/(stash|spread|sidecar|mutate)|provider/(translate|capacity|portability)|cmd/spillway)$$
 
 # Options, all of them NAME=value behind `make TARGET`.
 ONCE        ?=
@@ -27,6 +27,7 @@ CHAOS_SHORT ?=
 CHAOS_ROUNDS ?= 20
 CHAOS_SEED  ?= 0
 CHAOS_ONLY  ?=
+BEAT        ?= 6s
 SKEW        ?=
 IMAGE       ?= spillway
 PLATFORMS   ?= linux/$(shell go env GOARCH)
@@ -40,8 +41,9 @@ help: ## This list
 ##### Use it
 
 .PHONY: build
-build: ## Build bin/spillway
+build: ## Build bin/spillway, and kubectl's plugin bin/kubectl-spillway, a link to it
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/spillway ./cmd/spillway
+	ln -sf spillway bin/kubectl-spillway
 
 # -buildvcs and -w: the image tells of which commit it is, and leaves out what only
 # debuggers read.
@@ -128,6 +130,11 @@ renewals: playground ## Renew certificates EVERY=1m for MINUTES=10, under 50 adm
 scale: ## What PODS=5000 pods on one virtual node cost: writes, memory, restarts; fails on counts
 	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/scale ./cmd/scale && exec ../$(tools)/scale -pods $(PODS)
 
+# A run of minutes whose pictures are never the same: no part of make verify.
+.PHONY: dashboard
+dashboard: ## Play a short day before a Prometheus (apt), and draw the dashboard's panels into docs/pictures; BEAT=6s
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/dashboard ./cmd/dashboard && cd .. && exec $(tools)/dashboard -beat=$(BEAT)
+
 .PHONY: lint
 lint: $(tools)/golangci-lint ## Judge the code by hack/golangci.yml, and prove that its rules bite
 	@! git grep -nE 'BEGIN [A-Z ]*PRIVATE KEY[-]{5}' || { echo "There is a private key in the tree." >&2; exit 1; }
@@ -177,7 +184,7 @@ fmt: $(tools)/golangci-lint ## Format the code
 	cd e2e && ../$(tools)/golangci-lint fmt -c ../hack/golangci.yml ./...
 
 .PHONY: golden
-golden: ## Rewrite the golden files; then read their diff
+golden: ## Rewrite the golden files and docs/reference; then read their diff
 	grep -rl --include='*_test.go' 'flag.Bool("update"' webhook provider cmd | \
 		xargs -n 1 dirname | sort -u | sed 's|^|./|' | xargs -r -I PKG go test -count=1 PKG -update
 	cd e2e && go test -count=1 -run '^TestGolden$$' ./chart -update

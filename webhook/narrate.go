@@ -22,6 +22,10 @@ type Spreads interface {
 	Decide(ctx context.Context, namespace string, pod *corev1.Pod, uid types.UID, dryRun bool) *spread.Decision
 }
 
+// reasonSidecarFailed is the reason of the event about a pod that was admitted without
+// a SidecarSet that is about it.
+const reasonSidecarFailed = "SidecarFailed"
+
 // narrator tells the owner of a pod, and of its WorkloadSpread, which subset the
 // pod got and why. Events that repeat are counted by their recorder, so that a
 // burst is a handful of writes.
@@ -59,17 +63,17 @@ func (n narrator) tellOfSidecar(namespace string, pod *corev1.Pod, failure sidec
 	if n.events == nil {
 		return
 	}
-	const reason, action = "SidecarFailed", "AdmitWithoutSidecars"
+	const action = "AdmitWithoutSidecars"
 	set := &corev1.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SidecarSet", Name: failure.Set, UID: failure.UID}
 	message := fmt.Sprintf("A pod in namespace %q is admitted without SidecarSet %q: %v", namespace, failure.Set, failure.Err)
 	message = shortened(message)
 	if metav1.GetControllerOfNoCopy(pod) == nil {
-		n.events.Eventf(set, nil, corev1.EventTypeWarning, reason, action, "%s", message)
+		n.events.Eventf(set, nil, corev1.EventTypeWarning, reasonSidecarFailed, action, "%s", message)
 		return
 	}
 	owner := ownerReference(namespace, pod)
-	n.events.Eventf(owner, set, corev1.EventTypeWarning, reason, action, "%s", message)
-	n.events.Eventf(set, owner, corev1.EventTypeWarning, reason, action, "%s", message)
+	n.events.Eventf(owner, set, corev1.EventTypeWarning, reasonSidecarFailed, action, "%s", message)
+	n.events.Eventf(set, owner, corev1.EventTypeWarning, reasonSidecarFailed, action, "%s", message)
 }
 
 // shortened cuts a text to what an event can hold, between characters.

@@ -135,13 +135,13 @@ func TestHandlerSidecars(t *testing.T) {
 				}
 			}
 			const admissions = "# HELP spillway_admissions_total Pod admissions, by outcome (handled, skipped, denied, failed) and reason.\n# TYPE spillway_admissions_total counter\nspillway_admissions_total{"
-			if err := testutil.GatherAndCompare(registry, strings.NewReader(admissions+tc.metric+"} 1\n"), "spillway_admissions_total"); err != nil {
+			if err := testutil.GatherAndCompare(happened{registry}, strings.NewReader(admissions+tc.metric+"} 1\n"), "spillway_admissions_total"); err != nil {
 				t.Error(err)
 			}
 			if tc.counted != "" {
 				tc.counted = "# HELP spillway_sidecars_total Admissions of pods that a SidecarSet is about, by SidecarSet and outcome (injected, failed).\n# TYPE spillway_sidecars_total counter\n" + tc.counted
 			}
-			if err := testutil.GatherAndCompare(registry, strings.NewReader(tc.counted), "spillway_sidecars_total"); err != nil {
+			if err := testutil.GatherAndCompare(happened{registry}, strings.NewReader(tc.counted), "spillway_sidecars_total"); err != nil {
 				t.Error(err)
 			}
 		})

@@ -123,7 +123,7 @@ func TestHandlerSpreads(t *testing.T) {
 				t.Errorf("placed: %t, want %t", placed, tc.placed)
 			}
 			want := fmt.Sprintf("# HELP spillway_admissions_total Pod admissions, by outcome (handled, skipped, denied, failed) and reason.\n# TYPE spillway_admissions_total counter\nspillway_admissions_total{%s} 1\n", tc.metric)
-			if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "spillway_admissions_total"); err != nil {
+			if err := testutil.GatherAndCompare(happened{registry}, strings.NewReader(want), "spillway_admissions_total"); err != nil {
 				t.Error(err)
 			}
 		})

@@ -23,6 +23,9 @@ func addSpreads(mgr manager.Manager, opts Options, served servedFunc) (*allocate
 		return nil, nil, fmt.Errorf("cannot register the metrics of WorkloadSpreads: %w", err)
 	}
 	workloads := workload.NewReader(mgr.GetCache(), mgr.GetAPIReader(), mgr.GetClient())
+	if err := opts.Metrics.Register(newCensus(workloads)); err != nil {
+		return nil, nil, fmt.Errorf("cannot register the metrics of pods: %w", err)
+	}
 	allocator := allocate.New(workloads, mgr.GetAPIReader(), mgr.GetClient(), allocations)
 	controller := workloadspread.Options{Workloads: workloads, Metrics: metrics, Backoff: opts.Backoff}
 	wait := &whenServed{resource: workloadSpreads, served: served}

@@ -59,6 +59,9 @@ func NewJudge(source Source, configurations Configurations, registry prometheus.
 		Name: "spillway_webhook_certificate_expiry_timestamp_seconds",
 		Help: "When the serving certificate expires, in seconds since 1970; 0: none is served.",
 	}, j.expiry)
+	// API servers say no other. What has not happened is 0, and not missing: an
+	// increase sees the first time then.
+	j.refused.WithLabelValues("bad certificate")
 	for _, c := range []prometheus.Collector{j.findings, j.refused, expiry} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("cannot register the metrics of certificates: %w", err)

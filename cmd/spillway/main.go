@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 )
@@ -41,17 +44,30 @@ func newRootCommand() *cobra.Command {
 		Short:         "Let a Kubernetes cluster overflow into other clusters",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: displayName(os.Args[0])},
 	}
 	root.AddCommand(
 		newWebhookCommand(),
 		newNodeCommand(),
 		newInjectCommand(),
 		newRecoverCommand(),
+		newInventoryCommand(),
+		newExplainCommand(),
 		newDoctorCommand(),
+		newDrainCommand(),
 		newRemainsCommand(),
 		newVersionCommand(),
 	)
 	return root
+}
+
+// displayName is what the user calls this: kubectl runs the program kubectl-spillway
+// for "kubectl spillway".
+func displayName(program string) string {
+	if strings.HasPrefix(filepath.Base(program), "kubectl-spillway") {
+		return "kubectl spillway"
+	}
+	return "spillway"
 }
 
 // setUpLogging sends the logs of this process and of the libraries in it to
@@ -61,5 +77,6 @@ func setUpLogging(verbosity int) logr.Logger {
 	log := logr.FromSlogHandler(handler)
 	ctrllog.SetLogger(log)
 	klog.SetLogger(log)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Error(err, "Traces not delivered") }))
 	return log
 }

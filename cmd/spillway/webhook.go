@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -28,6 +29,8 @@ type webhookFlags struct {
 	registerURLs  []string
 	caFile        string
 	failurePolicy string
+
+	traces traceFlags
 }
 
 func newWebhookCommand() *cobra.Command {
@@ -55,7 +58,10 @@ and keeps the caBundle of webhook configurations (--ca-bundle-into). With
 				return err
 			}
 			return clusters.keepCurrent(ctrllog.IntoContext(cmd.Context(), log), func(ctx context.Context) error {
-				return webhook.Run(ctx, opts)
+				return f.traces.run(ctx, "spillway-webhook", func(traces trace.TracerProvider) error {
+					opts.Traces = traces
+					return webhook.Run(ctx, opts)
+				})
 			})
 		},
 	}
@@ -67,6 +73,7 @@ and keeps the caBundle of webhook configurations (--ca-bundle-into). With
 	f.certificates(flags)
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
+	f.traces.register(flags)
 	flags.DurationVar(&f.options.DrainDelay, "drain-delay", 5*time.Second, "how long to keep answering after being told to stop")
 	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream")
 	flags.StringVar(&f.options.Policy.OwnNamespace, "namespace", "spillway-system", "namespace Spillway runs in; its pods are never handled")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/prometheus/prometheus/promql/parser"
 	"sigs.k8s.io/yaml"
@@ -46,8 +47,38 @@ type Dashboard struct {
 type Panel struct {
 	ID                       int
 	Type, Title, Description string
-	Targets                  []struct{ Expr string }
+	Targets                  []Target
 	GridPos                  struct{ X, Y, W, H int }
+	FieldConfig              struct{ Defaults Field }
+}
+
+// Picture is the name of its file in docs/pictures.
+func (p Panel) Picture() string {
+	words := strings.FieldsFunc(strings.ToLower(p.Title), func(r rune) bool { return !unicode.IsLetter(r) })
+	return strings.Join(words, "-") + ".svg"
+}
+
+// Target is a query of a panel. LegendFormat names its series, with labels in braces;
+// empty is all labels.
+type Target struct{ Expr, LegendFormat string }
+
+// Field says how the figures of a panel are shown.
+type Field struct {
+	// Unit is Grafana's word for it.
+	Unit string
+	// Max is where the axis ends; nil where the figures do.
+	Max    *float64
+	Custom struct {
+		Stacking          struct{ Mode string }
+		LineInterpolation string
+	}
+	Thresholds struct {
+		// Steps begin with the colour of what is below the second one's value.
+		Steps []struct {
+			Color string
+			Value *float64
+		}
+	}
 }
 
 // ReadDashboard reads a dashboard as Grafana exports it.

@@ -60,7 +60,7 @@ func all() map[string]any {
 		"virtualNodes": []any{map[string]any{"name": "east", "kubeconfigSecret": map[string]any{"name": "east"}}},
 		"monitoring": map[string]any{
 			"scrape":    map[string]any{"enabled": true, "interval": "7s", "labels": map[string]any{"release": "prometheus"}},
-			"rules":     map[string]any{"enabled": true, "labels": map[string]any{"release": "prometheus"}},
+			"rules":     map[string]any{"enabled": true, "labels": map[string]any{"release": "prometheus"}, "runbooks": "https://wiki.example.com/spillway"},
 			"dashboard": map[string]any{"enabled": true},
 		},
 	}
@@ -141,6 +141,9 @@ func TestReleasesOwn(t *testing.T) {
 			}
 			if strings.Contains(expression, `"spillway-`) || strings.Contains(expression, "|spillway-") {
 				t.Errorf("%s is about another release: %s", rule.Alert, expression)
+			}
+			if want := "https://wiki.example.com/spillway#" + strings.ToLower(rule.Alert); rule.Annotations["runbook_url"] != want {
+				t.Errorf("the runbook of %s is at %q, want %q", rule.Alert, rule.Annotations["runbook_url"], want)
 			}
 			if rule.For != nil && *rule.For == "" {
 				t.Errorf("%s waits for no time at all", rule.Alert)

@@ -43,13 +43,17 @@ type Kubeconfig struct {
 // process runs in, whose credentials client-go keeps current. cluster names it in
 // logs and metrics, and tune sets what no kubeconfig has.
 func Open(cluster, path string, tune func(*rest.Config), metrics *Metrics) (*Kubeconfig, error) {
-	k := &Kubeconfig{cluster: cluster, path: path, tune: tune, identify: readID, metrics: metrics}
+	k := &Kubeconfig{cluster: cluster, path: path, identify: readID, metrics: metrics}
+	k.tune = func(config *rest.Config) {
+		tune(config)
+		config.Wrap(metrics.counting(cluster))
+	}
 	if path == "" {
 		config, err := clientcmd.BuildConfigFromFlags("", "")
 		if err != nil {
 			return nil, fmt.Errorf("cannot load the cluster configuration: %w", err)
 		}
-		tune(config)
+		k.tune(config)
 		k.config = config
 		return k, nil
 	}
@@ -68,6 +72,7 @@ func Open(cluster, path string, tune func(*rest.Config), metrics *Metrics) (*Kub
 		UserAgent: first.config.UserAgent, QPS: first.config.QPS, Burst: first.config.Burst, Timeout: first.config.Timeout,
 	}
 	metrics.refused.WithLabelValues(cluster).Set(0)
+	metrics.changes.WithLabelValues(cluster)
 	return k, nil
 }
 

@@ -6,10 +6,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics tell of changes of kubeconfigs.
+// Metrics tell of changes of kubeconfigs, and of what API servers answer.
 type Metrics struct {
-	refused *prometheus.GaugeVec
-	changes *prometheus.CounterVec
+	refused  *prometheus.GaugeVec
+	changes  *prometheus.CounterVec
+	requests *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics, once for all kubeconfigs of a process.
@@ -22,6 +23,10 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spillway_kubeconfig_changes_total", Help: "Times that a changed kubeconfig was taken over.",
 		}, []string{"cluster"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spillway_api_requests_total",
+			Help: "Requests to the API server of a cluster, by the HTTP status of the answer, or error if there was none. A watch counts when it begins.",
+		}, []string{"cluster", "code"}),
 	}
-	return m, errors.Join(registry.Register(m.refused), registry.Register(m.changes))
+	return m, errors.Join(registry.Register(m.refused), registry.Register(m.changes), registry.Register(m.requests))
 }

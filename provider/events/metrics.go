@@ -12,6 +12,12 @@ type Metrics struct {
 	leftOut *prometheus.CounterVec
 }
 
+// How an event was shown; values of a metric's label.
+const (
+	verbCreate = "create"
+	verbPatch  = "patch"
+)
+
 // Why an event about one of our pods is not shown; values of a metric's label.
 const (
 	// leftOutRoom: too many events were waiting.
@@ -34,6 +40,13 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		leftOut: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spillway_node_events_left_out_total", Help: "Downstream events about our pods that were not shown upstream, by cause: no-room, pod-rate, refused, or routine: it says what the status of the pod does.",
 		}, []string{"cause"}),
+	}
+	// What has not happened is 0, and not missing: a rate sees the first time then.
+	for _, verb := range []string{verbCreate, verbPatch} {
+		m.written.WithLabelValues(verb)
+	}
+	for _, cause := range []string{leftOutRoom, leftOutRate, leftOutRefused, leftOutRoutine} {
+		m.leftOut.WithLabelValues(cause)
 	}
 	return m, errors.Join(registry.Register(m.written), registry.Register(m.leftOut))
 }

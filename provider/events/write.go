@@ -78,7 +78,7 @@ func (r *Runner) create(ctx context.Context, event *corev1.Event) error {
 	if _, err := r.Upstream.CoreV1().Events(event.Namespace).Create(ctx, event, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("cannot create the upstream event: %w", err)
 	}
-	r.Metrics.written.WithLabelValues("create").Inc()
+	r.Metrics.written.WithLabelValues(verbCreate).Inc()
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (r *Runner) patch(ctx context.Context, event *corev1.Event) error {
 	if _, err := r.Upstream.CoreV1().Events(event.Namespace).Patch(ctx, event.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		return fmt.Errorf("cannot patch the upstream event: %w", err)
 	}
-	r.Metrics.written.WithLabelValues("patch").Inc()
+	r.Metrics.written.WithLabelValues(verbPatch).Inc()
 	return nil
 }
 

@@ -115,5 +115,13 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "spillway_node_orphans_deleted_total", Help: "Downstream pods that were deleted because they had no upstream pod.",
 		}),
 	}
+	m.nothingWithheld()
 	return m, errors.Join(registry.Register(m.withheld), registry.Register(m.deleted))
+}
+
+// nothingWithheld says 0, which is not the same as nothing.
+func (m *metrics) nothingWithheld() {
+	for _, because := range []why{becauseGuard, becausePreview} {
+		m.withheld.WithLabelValues(string(because)).Set(0)
+	}
 }

@@ -84,7 +84,7 @@ func (s *Sweeper) withhold(ctx context.Context, node *corev1.Node, verdict Verdi
 		s.tellNothing()
 		return clean
 	}
-	s.metrics.withheld.Reset()
+	s.metrics.nothingWithheld()
 	s.metrics.withheld.WithLabelValues(string(n.because)).Set(float64(n.orphans))
 	if s.told.because == n.because && s.told.orphans == n.orphans {
 		return held
@@ -97,7 +97,7 @@ func (s *Sweeper) withhold(ctx context.Context, node *corev1.Node, verdict Verdi
 
 // tellNothing takes back what was told.
 func (s *Sweeper) tellNothing() {
-	s.metrics.withheld.Reset()
+	s.metrics.nothingWithheld()
 	s.told.because, s.told.orphans = "", 0
 }
 

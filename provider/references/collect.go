@@ -116,7 +116,7 @@ func (c *collector) sweep(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	deletions := Sweep(copies, uses)
-	c.metrics.withheld.Reset()
+	c.metrics.nothingWithheld()
 	if c.mode == Preview {
 		c.preview(ctx, deletions)
 		return true, nil
@@ -124,7 +124,7 @@ func (c *collector) sweep(ctx context.Context) (done bool, err error) {
 	if mass.Excessive(len(deletions), len(copies)) {
 		sure, err := c.guard(ctx, deletions)
 		if err != nil || !sure {
-			c.metrics.withheld.WithLabelValues("guard").Set(float64(len(deletions)))
+			c.metrics.withheld.WithLabelValues(becauseGuard).Set(float64(len(deletions)))
 			logf.FromContext(ctx).Info("WARNING: Not deleting so many copies at once: the pods that use them may only seem to be gone",
 				"unused", len(deletions), "copies", len(copies))
 			return false, err
@@ -134,7 +134,7 @@ func (c *collector) sweep(ctx context.Context) (done bool, err error) {
 }
 
 func (c *collector) preview(ctx context.Context, deletions []Deletion) {
-	c.metrics.withheld.WithLabelValues("preview").Set(float64(len(deletions)))
+	c.metrics.withheld.WithLabelValues(becausePreview).Set(float64(len(deletions)))
 	for _, d := range deletions {
 		logf.FromContext(ctx).Info("No pod uses this copy; it would be deleted", "kind", d.Kind, "namespace", d.Namespace, "name", d.Name)
 	}

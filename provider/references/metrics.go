@@ -29,6 +29,7 @@ func newMetrics(registry prometheus.Registerer, conflicts func() int, copies fun
 			Name: "spillway_node_pod_tokens_total", Help: "Times that tokens were requested for a pod.",
 		}),
 	}
+	m.nothingWithheld()
 	all := []prometheus.Collector{m.withheld, m.deleted, m.tokens}
 	for _, kind := range kinds() {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -44,4 +45,16 @@ func newMetrics(registry prometheus.Registerer, conflicts func() int, copies fun
 		errs = append(errs, registry.Register(collector))
 	}
 	return m, errors.Join(errs...)
+}
+
+// Why unused copies are withheld; values of a metric's label.
+const (
+	becauseGuard   = "guard"
+	becausePreview = "preview"
+)
+
+// nothingWithheld says 0, which is not the same as nothing.
+func (m *metrics) nothingWithheld() {
+	m.withheld.WithLabelValues(becauseGuard).Set(0)
+	m.withheld.WithLabelValues(becausePreview).Set(0)
 }
