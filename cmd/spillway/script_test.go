@@ -12,22 +12,28 @@ import (
 
 // TestMain lets scripts run this test binary as the command itself.
 func TestMain(m *testing.M) {
-	flag.Bool("update", false, "rewrite what the scripts compare with; read the diff before committing it")
+	flag.Bool("update", false, "rewrite what the scripts compare with, and docs/reference; read the diff before committing it")
 	testscript.Main(m, map[string]func(){"spillway": main})
 }
 
 func TestScript(t *testing.T) {
-	update, err := strconv.ParseBool(flag.Lookup("update").Value.String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
-		UpdateScripts:       update,
+		UpdateScripts:       updates(t),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
+}
+
+// updates says whether -update was given.
+func updates(t *testing.T) bool {
+	t.Helper()
+	update, err := strconv.ParseBool(flag.Lookup("update").Value.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return update
 }
 
 // exits runs a command that must exit with a certain code: exits CODE COMMAND ARGS...
