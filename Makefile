@@ -131,6 +131,11 @@ scale: ## What PODS=5000 pods on one virtual node cost: writes, memory, restarts
 	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/scale ./cmd/scale && exec ../$(tools)/scale -pods $(PODS)
 
 # A run of minutes whose pictures are never the same: no part of make verify.
+# Times are printed and fail nothing: they are as much the machine's.
+.PHONY: explained
+explained: ## How long spillway explain takes among PODS=5000 pods of one Deployment
+	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/explained ./cmd/explained && exec ../$(tools)/explained -pods $(PODS)
+
 .PHONY: dashboard
 dashboard: ## Play a short day before a Prometheus (apt), and draw the dashboard's panels into docs/pictures; BEAT=6s
 	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/dashboard ./cmd/dashboard && cd .. && exec $(tools)/dashboard -beat=$(BEAT)
