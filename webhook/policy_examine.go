@@ -5,6 +5,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
+// NotChecked begins the warnings that tell of rules for which something could not be
+// read.
+const NotChecked = "not checked: "
+
 // PolicyValidators returns what judges WorkloadSpreads and SidecarSets in the webhook,
 // for those who want to know what it would say: each answers a request about a write.
 // live is asked for what they are judged by; ownNamespace is Spillway's.

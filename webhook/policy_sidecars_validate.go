@@ -83,7 +83,7 @@ func (v *SidecarSetValidator) judgeAround(ctx context.Context, set *v1alpha1.Sid
 	defer cancel()
 	notChecked := func(rule string, err error) {
 		logf.FromContext(ctx).Error(err, "Cannot judge a SidecarSet by all rules, and let it through without", "rule", rule)
-		warnings = append(warnings, fmt.Sprintf("not checked: %s; the log of Spillway's webhook says why", rule))
+		warnings = append(warnings, fmt.Sprintf(NotChecked+"%s; the log of Spillway's webhook says why", rule))
 	}
 	if others, err := v.Known.SidecarSets(ctx); err != nil {
 		notChecked("whether another SidecarSet injects the same into the same pods", err)

@@ -76,14 +76,14 @@ func (v *SpreadValidator) gather(ctx context.Context, ws *v1alpha1.WorkloadSprea
 	var err error
 	if known.Others, err = v.Spreads.WorkloadSpreads(ctx, ws.Namespace); err != nil {
 		log.Error(err, "Cannot list WorkloadSpreads, and let one through that may not be the only one of its target")
-		warnings = append(warnings, "not checked: whether another WorkloadSpread has the same target; the log of Spillway's webhook says why")
+		warnings = append(warnings, NotChecked+"whether another WorkloadSpread has the same target; the log of Spillway's webhook says why")
 	}
 	if ws.Spec.TargetReference == nil {
 		return known, warnings
 	}
 	if known.Template, known.Claims, err = v.Templates.PodTemplate(ctx, ws.Namespace, *ws.Spec.TargetReference); err != nil {
 		log.Error(err, "Cannot read the target of a WorkloadSpread, and let its patches through")
-		warnings = append(warnings, "not checked: whether patches fit the pods of the target; the log of Spillway's webhook says why")
+		warnings = append(warnings, NotChecked+"whether patches fit the pods of the target; the log of Spillway's webhook says why")
 	}
 	return known, warnings
 }

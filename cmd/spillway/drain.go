@@ -117,7 +117,7 @@ func (f *drainFlags) run(ctx context.Context, to io.Writer) error {
 	outcome, err := drain.Run(ctx, config, f.options)
 	switch {
 	case ctx.Err() != nil && !f.options.DryRun:
-		return fmt.Errorf("interrupted after %d pods: node %s stays cordoned; run it again to go on, or kubectl uncordon %s", outcome.Moved, f.options.Node, f.options.Node)
+		return fmt.Errorf("interrupted after %d pods: run it again to go on; until then no new pods come to node %s, unless you undo that with kubectl uncordon %s", outcome.Moved, f.options.Node, f.options.Node)
 	case err != nil:
 		return err
 	case outcome.Stay > 0 || outcome.Stopped:

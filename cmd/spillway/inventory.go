@@ -22,7 +22,7 @@ import (
 const inventoryHelp = `Print what a downstream cluster has that pods depend on, for "spillway inject --inventory".
 
 Of the cluster there are the version of its API server; the names of PriorityClasses,
-StorageClasses, RuntimeClasses, DeviceClasses and CSI drivers; of namespaces their
+StorageClasses, RuntimeClasses and CSI drivers; of namespaces their
 ServiceAccounts, by name, and the Pod Security level that they enforce; of nodes their
 labels, taints, allocatable resources, and whether they are cordoned. Nothing else is
 kept, no annotation and no content of any object. Secrets and ConfigMaps are not asked for.
@@ -32,7 +32,7 @@ kubeconfig is read from the Secret that its Deployment mounts; without either, o
 only virtual node that there is.
 
 It takes these rights in the downstream cluster: to list priorityclasses, storageclasses,
-runtimeclasses, deviceclasses, csidrivers, namespaces, serviceaccounts in all namespaces,
+runtimeclasses, csidrivers, namespaces, serviceaccounts in all namespaces,
 and nodes. What may not be read is named under "unread", and not judged by. With --node,
 or without a kubeconfig, upstream: to list nodes, deployments in all namespaces, and to
 get the Secret.

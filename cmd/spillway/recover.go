@@ -51,9 +51,12 @@ func newRecoverCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			node, _, err := virtual.complete(cmd, input.routingKeys)
+			node, unread, err := virtual.complete(cmd, input.routingKeys)
 			if err != nil {
 				return err
+			}
+			for _, line := range unread {
+				cmd.PrintErrln(line)
 			}
 			all, err := offline.Recover(objects, input.namespace, node)
 			if err != nil {

@@ -11,7 +11,7 @@
 //	```sh                    commands. Those of a page run in their order in one
 //	                         bash -euo pipefail: directory, variables and background
 //	                         processes carry over, and the page ends the latter itself
-//	```sh exits=3            the last command of these is to end with that exit code
+//	```sh exits=3            one command, which is to end with that exit code
 //	```sh needs="containers" not run, but counted, and printed with its need
 //	```yaml file=pod.yaml    written to that file where it stands between the commands
 //	```yaml                  must parse; whole objects (apiVersion and kind) must pass a
@@ -19,8 +19,9 @@
 //	```json ```go ```promql  must parse
 //	```text                  output, pictures of text: not checked, but has no commands
 //
-// Commands in backticks within a sentence are not run. Decisions are records that nobody
-// edits later, so they have no sh fences: they would become false and fail.
+// Code that is no such fence, since it is indented, behind the mark of a list or HTML, is
+// an error too. Commands in backticks within a sentence are not run. Decisions are records
+// that nobody edits later, so they have no sh fences: they would become false and fail.
 //
 // A translation, such as README.zh.md, has the original's fences, but for texts; so only
 // the original's run.

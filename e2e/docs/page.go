@@ -94,9 +94,11 @@ func (f Fence) Runs() bool { return f.Language == "sh" && f.Needs == "" }
 func ReadPage(path, text string) (Page, error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	r := reader{
-		page:  Page{Path: path, lines: len(lines)},
-		fence: regexp.MustCompile("^([ >]*)(```+|~~~+)(.*)$"),
-		stage: regexp.MustCompile(`^<!-- (runs on|happens): (.*) -->$`),
+		page:     Page{Path: path, lines: len(lines)},
+		fence:    regexp.MustCompile("^([ >]*)(```+|~~~+)(.*)$"),
+		stage:    regexp.MustCompile(`^<!-- (runs on|happens): (.*) -->$`),
+		hidden:   regexp.MustCompile("```|~~~|<pre\\b"),
+		indented: regexp.MustCompile(`^(?:\t| {4,})(?:\$ )?(?:bin/)?(?:spillway|kubectl|helm|make|go|git|curl) `),
 	}
 	for i, line := range lines {
 		if r.open == nil {
@@ -115,6 +117,10 @@ func ReadPage(path, text string) (Page, error) {
 type reader struct {
 	page         Page
 	fence, stage *regexp.Regexp
+	// hidden is what Markdown takes for code and the reader does not, as indented is after
+	// an empty line, which the last one was if blank.
+	hidden, indented *regexp.Regexp
+	blank            bool
 	// open is the fence that the line is in, indent what stands before its lines, mark
 	// what closes it.
 	open         *Fence
@@ -135,6 +141,10 @@ func (r *reader) prose(n int, line string) {
 	}
 	found := r.fence.FindStringSubmatch(line)
 	if found == nil {
+		if r.hidden.MatchString(line) || r.blank && r.indented.MatchString(line) {
+			r.complain(n, errors.New("code that is no fence here: fences begin their line, behind spaces and > only"))
+		}
+		r.blank = strings.TrimSpace(line) == ""
 		r.page.Links = append(r.page.Links, linksIn(n, line)...)
 		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
 			r.page.Anchors = append(r.page.Anchors, anchor(title))
@@ -181,6 +191,9 @@ func (r *reader) content(n int, line string) {
 		return
 	}
 	r.open.End = n
+	if r.open.Exits != "" && r.open.commands() != 1 {
+		r.complain(r.open.Line, errors.New("exits= is for one command: those before it could fail unnoticed"))
+	}
 	r.page.Fences = append(r.page.Fences, *r.open)
 	r.open = nil
 }

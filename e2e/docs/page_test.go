@@ -27,8 +27,8 @@ func TestReadPage(t *testing.T) {
 		},
 		"in-a-list": {
 			reason: "the indentation of a list is not the commands'",
-			text:   "- so:\n\n  ```sh exits=3\n  if true; then\n    false\n  fi\n  ```\n",
-			want:   []Fence{{Line: 3, End: 7, Language: "sh", Exits: "3", Lines: []string{"if true; then", "  false", "fi"}}},
+			text:   "- so:\n\n  ```sh\n  if true; then\n    false\n  fi\n  ```\n",
+			want:   []Fence{{Line: 3, End: 7, Language: "sh", Lines: []string{"if true; then", "  false", "fi"}}},
 		},
 		"fence-in-fence": {
 			reason: "a longer fence shows a shorter one",
@@ -64,6 +64,17 @@ func TestReadPage(t *testing.T) {
 			text:   "```sh\nmake\n```\n",
 			want:   []Fence{{Line: 1, End: 3, Language: "sh", Lines: []string{"make"}}},
 			errors: []string{"docs/decisions/0001-a.md:1: a decision is a record"},
+		},
+		"hidden": {
+			reason: "what Markdown shows as code, and nobody would run",
+			text:   "- ```sh\n\t```sh\n<pre>kubectl get pods</pre>\n\n    kubectl get pods\n\n- a list\n    make is a word here\n",
+			errors: []string{"page.md:1: code that is no fence", "page.md:2: code that is no fence", "page.md:3: code that is no fence", "page.md:5: code that is no fence"},
+		},
+		"exits-of-several": {
+			reason: "the first could fail, and nobody would know",
+			text:   "```sh exits=2\nkubectl get pods\nfalse\n```\n",
+			want:   []Fence{{Line: 1, End: 4, Language: "sh", Exits: "2", Lines: []string{"kubectl get pods", "false"}}},
+			errors: []string{"page.md:1: exits= is for one command"},
 		},
 		"open": {
 			reason: "the rest of the page would be taken for code",

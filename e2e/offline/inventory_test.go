@@ -49,7 +49,7 @@ func TestInventory(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(stdout), &unread); err != nil {
 		t.Fatal(err)
 	}
-	if len(unread.Unread) != 8 || len(unread.PriorityClasses)+len(unread.Namespaces) > 0 {
+	if len(unread.Unread) != 7 || len(unread.PriorityClasses)+len(unread.Namespaces) > 0 {
 		t.Errorf("who may read nothing reads:\n%s", stdout)
 	}
 }

@@ -138,7 +138,7 @@ func TestDrainStops(t *testing.T) {
 		t.Errorf("exit code %d, waits %+v, stays %+v", code, waits, stays)
 	}
 
-	if complaint, code := s.drainsUntil("waits", os.Interrupt, "tide"); code != 1 || !strings.Contains(complaint, "interrupted after 0 pods: node tide stays cordoned; run it again to go on, or kubectl uncordon tide") {
+	if complaint, code := s.drainsUntil("waits", os.Interrupt, "tide"); code != 1 || !strings.Contains(complaint, "interrupted after 0 pods: run it again to go on; until then no new pods come to node tide, unless you undo that with kubectl uncordon tide") {
 		t.Errorf("interrupted, it ends with %d: %s", code, complaint)
 	}
 

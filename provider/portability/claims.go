@@ -2,9 +2,12 @@ package portability
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
 	"github.com/spillway-io/spillway/api"
 )
@@ -16,6 +19,10 @@ type Storage struct {
 	Volumes []corev1.PersistentVolume
 	// Mapped are the StorageClasses that have another name downstream.
 	Mapped map[string]string
+	// Node are the labels of the virtual node, by which volumes admit it. Without
+	// Named, its name in them is made up.
+	Node  map[string]string
+	Named bool
 }
 
 // JudgeClaims returns what keeps the volumes of a pod's claims from being had
@@ -24,15 +31,21 @@ type Storage struct {
 func JudgeClaims(upstream *corev1.Pod, known Storage, inv Inventory) []Warning {
 	var warnings []Warning
 	for i := range upstream.Spec.Volumes {
-		source := upstream.Spec.Volumes[i].PersistentVolumeClaim
-		if source == nil {
+		volume := &upstream.Spec.Volumes[i]
+		j := judgement{field: fmt.Sprintf("spec.volumes[%d]", i), known: known, inv: inv}
+		switch {
+		case volume.PersistentVolumeClaim != nil:
+			j.field += ".persistentVolumeClaim"
+			j.claim = known.claim(upstream.Namespace, volume.PersistentVolumeClaim.ClaimName)
+		case volume.Ephemeral != nil && volume.Ephemeral.VolumeClaimTemplate != nil:
+			j.field += ".ephemeral"
+			j.ephemeral = true
+			j.claim = &corev1.PersistentVolumeClaim{Spec: volume.Ephemeral.VolumeClaimTemplate.Spec}
+			j.claim.Name = upstream.Name + "-" + volume.Name
+		}
+		if j.claim == nil {
 			continue
 		}
-		claim := known.claim(upstream.Namespace, source.ClaimName)
-		if claim == nil {
-			continue
-		}
-		j := judgement{field: fmt.Sprintf("spec.volumes[%d].persistentVolumeClaim", i), claim: claim, known: known, inv: inv}
 		if w, bad := j.judge(); bad {
 			warnings = append(warnings, w)
 		}
@@ -49,12 +62,25 @@ func (s Storage) claim(namespace, name string) *corev1.PersistentVolumeClaim {
 	return nil
 }
 
+// admits says whether a volume is to be had on the virtual node.
+func (s Storage) admits(volume *corev1.PersistentVolume) bool {
+	if volume.Spec.NodeAffinity == nil || volume.Spec.NodeAffinity.Required == nil {
+		return true
+	}
+	terms, err := nodeaffinity.NewNodeSelector(volume.Spec.NodeAffinity.Required)
+	// What does not parse admits nothing, as for the scheduler.
+	return err == nil && terms.Match(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: s.Node}})
+}
+
 // judgement is about one claim.
 type judgement struct {
 	field string
 	claim *corev1.PersistentVolumeClaim
-	known Storage
-	inv   Inventory
+	// ephemeral says that the pod's volume is made with it: downstream from the pod,
+	// upstream by the same rules as for any other claim.
+	ephemeral bool
+	known     Storage
+	inv       Inventory
 }
 
 func (j judgement) judge() (Warning, bool) {
@@ -95,13 +121,41 @@ func (j judgement) bound(volume *corev1.PersistentVolume) (Warning, bool) {
 	directory := volume.Spec.Local != nil || volume.Spec.HostPath != nil
 	provisioned := volume.Annotations["pv.kubernetes.io/provisioned-by"] == api.Provisioner
 	switch {
+	case !j.known.admits(volume):
+		return j.elsewhere(volume), true
 	case provisioned, volume.Spec.NFS != nil:
 		return Warning{}, false
 	case !directory:
 		return j.warn(fmt.Sprintf("volume %q of claim %q is of a type that the downstream cluster cannot use; local, hostPath and nfs volumes can be", volume.Name, j.claim.Name),
 			"keep the pod upstream: label virtual-pod: \"false\", or give it a claim of a StorageClass with provisioner "+api.Provisioner), true
-	case volume.Annotations[api.DownstreamNodeAnnotation] == "" && j.inv.Has(Nodes) && len(j.inv.machines()) > 1:
-		return j.warn(fmt.Sprintf("volume %q of claim %q is a directory of one node, and which of the %d downstream nodes has it is not said", volume.Name, j.claim.Name, len(j.inv.machines())),
+	case j.inv.Has(Nodes):
+		return j.placed(volume)
+	default:
+		return Warning{}, false
+	}
+}
+
+// elsewhere is about a volume that does not admit the virtual node.
+func (j judgement) elsewhere(volume *corev1.PersistentVolume) Warning {
+	if !j.known.Named {
+		w := j.warn(fmt.Sprintf("volume %q of claim %q is on certain nodes only, and the virtual node's name is not known", volume.Name, j.claim.Name),
+			"give the virtual node's name with --node-name")
+		w.Unsure = true
+		return w
+	}
+	return j.warn(fmt.Sprintf("volume %q of claim %q is on nodes other than the virtual node: the pod does not start there", volume.Name, j.claim.Name),
+		"keep the pod upstream: label virtual-pod: \"false\", or use a volume whose node affinity admits the virtual node by its label "+corev1.LabelHostname)
+}
+
+// placed is about a directory, which the virtual node looks for on one downstream node.
+func (j judgement) placed(volume *corev1.PersistentVolume) (Warning, bool) {
+	named := volume.Annotations[api.DownstreamNodeAnnotation]
+	switch holders := j.inv.holders(); {
+	case named != "" && !slices.ContainsFunc(j.inv.Nodes, func(n Node) bool { return n.Name == named }):
+		return j.warn(fmt.Sprintf("volume %q of claim %q is a directory of node %q by its annotation, and the downstream cluster has no such node", volume.Name, j.claim.Name, named),
+			fmt.Sprintf("kubectl annotate --overwrite pv %s %s=NODE", volume.Name, api.DownstreamNodeAnnotation)), true
+	case named == "" && holders > 1:
+		return j.warn(fmt.Sprintf("volume %q of claim %q is a directory of one node, and which of the %d downstream nodes has it is not said", volume.Name, j.claim.Name, holders),
 			fmt.Sprintf("kubectl annotate pv %s %s=NODE", volume.Name, api.DownstreamNodeAnnotation)), true
 	default:
 		return Warning{}, false
@@ -118,6 +172,9 @@ func (j judgement) provisioned(class *storagev1.StorageClass) (Warning, bool) {
 	case spec.Selector != nil, spec.DataSource != nil, spec.DataSourceRef != nil, spec.VolumeAttributesClassName != nil && *spec.VolumeAttributesClassName != "":
 		return j.warn(fmt.Sprintf("claim %q asks for upstream objects, by selector, data source or VolumeAttributesClass, which the downstream cluster does not have", j.claim.Name),
 			"remove selector, dataSource, dataSourceRef and volumeAttributesClassName from the claim"), true
+	}
+	if j.ephemeral {
+		return Warning{}, false // the class downstream is that of the template, which Judge looks at
 	}
 	below := class.Parameters[api.StorageClassParameter]
 	if below == "" {

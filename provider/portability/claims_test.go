@@ -28,6 +28,9 @@ const upstreamVolumes = `
 - {metadata: {name: disk}, spec: {csi: {driver: ebs.csi.aws.com, volumeHandle: vol-1}}}
 - {metadata: {name: made, annotations: {pv.kubernetes.io/provisioned-by: spillway.io/virtual-node}}, spec: {csi: {driver: virtual-node.spillway.io, volumeHandle: shop/data}}}
 - {metadata: {name: directory}, spec: {local: {path: /data}}}
+- {metadata: {name: misplaced, annotations: {spillway.io/downstream-node: east-9}}, spec: {local: {path: /data}}}
+- {metadata: {name: own}, spec: {local: {path: /data}, nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [own-1]}]}]}}}}
+- {metadata: {name: theirs, annotations: {spillway.io/downstream-node: east-1}}, spec: {local: {path: /data}, nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [east]}]}]}}}}
 - {metadata: {name: placed, annotations: {spillway.io/downstream-node: east-1}}, spec: {hostPath: {path: /data}}}
 `
 
@@ -80,6 +83,19 @@ func TestJudgeClaims(t *testing.T) {
 			"which of the nodes has it is never guessed", `{volumeName: directory}`, east,
 			[]string{`spec.volumes[0].persistentVolumeClaim: volume "directory" of claim "data" is a directory of one node, and which of the 3 downstream nodes has it is not said; do: kubectl annotate pv directory spillway.io/downstream-node=NODE`},
 		},
+		"bound-directory-of-the-only-worker": {
+			"control planes and virtual nodes are not counted, as the virtual node does not count them", `{volumeName: directory}`,
+			"{apiVersion: spillway.io/v1, kind: DownstreamInventory, nodes: [{name: w}, {name: beyond, labels: {type: virtual-kubelet}}, {name: c, taints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]}]}", nil,
+		},
+		"bound-directory-of-no-node": {
+			"the annotation names a node that is not there", `{volumeName: misplaced}`, east,
+			[]string{`spec.volumes[0].persistentVolumeClaim: volume "misplaced" of claim "data" is a directory of node "east-9" by its annotation, and the downstream cluster has no such node; do: kubectl annotate --overwrite pv misplaced spillway.io/downstream-node=NODE`},
+		},
+		"bound-on-virtual-node": {"it admits the virtual node, and says which downstream node has it", `{volumeName: theirs}`, east, nil},
+		"bound-on-own-machine": {
+			"a local volume of an upstream node keeps the pod there", `{volumeName: own}`, "",
+			[]string{`spec.volumes[0].persistentVolumeClaim: volume "own" of claim "data" is on nodes other than the virtual node: the pod does not start there; do: keep the pod upstream: label virtual-pod: "false", or use a volume whose node affinity admits the virtual node by its label kubernetes.io/hostname`},
+		},
 		"bound-disk": {
 			"no downstream node can attach it", `{volumeName: disk}`, "",
 			[]string{`spec.volumes[0].persistentVolumeClaim: volume "disk" of claim "data" is of a type that the downstream cluster cannot use; local, hostPath and nfs volumes can be; do: keep the pod upstream: label virtual-pod: "false", or give it a claim of a StorageClass with provisioner spillway.io/virtual-node`},
@@ -89,24 +105,73 @@ func TestJudgeClaims(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			known := portability.Storage{
 				Classes: read[[]storagev1.StorageClass](t, upstreamClasses), Volumes: read[[]corev1.PersistentVolume](t, upstreamVolumes),
-				Mapped: map[string]string{"mapped": "fast"},
+				Mapped: map[string]string{"mapped": "fast"}, Node: map[string]string{"kubernetes.io/hostname": "east"}, Named: true,
 			}
 			claim := read[corev1.PersistentVolumeClaim](t, `{metadata: {namespace: shop, name: data}, spec: `+tc.claim+`}`)
 			known.Claims = []corev1.PersistentVolumeClaim{claim}
 			pod := read[corev1.Pod](t, `{metadata: {namespace: shop, name: web}, spec: {volumes: [{name: data, persistentVolumeClaim: {claimName: data}}, {name: unknown, persistentVolumeClaim: {claimName: unknown}}]}}`)
-			var got []string
-			for _, w := range portability.JudgeClaims(&pod, known, read[portability.Inventory](t, tc.inventory)) {
-				if w.Unsure {
-					got = append(got, "unsure: "+w.String())
-					continue
-				}
-				got = append(got, w.String())
-			}
+			got := linesOf(portability.JudgeClaims(&pod, known, read[portability.Inventory](t, tc.inventory)))
 			if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s: -want +got\n%s", tc.reason, diff)
 			}
 		})
 	}
+}
+
+// TestJudgeVolumeOfUnnamedNode: a volume may be that of a virtual node whose name nobody
+// has said.
+func TestJudgeVolumeOfUnnamedNode(t *testing.T) {
+	known := portability.Storage{
+		Claims:  []corev1.PersistentVolumeClaim{read[corev1.PersistentVolumeClaim](t, `{metadata: {namespace: shop, name: data}, spec: {volumeName: theirs}}`)},
+		Volumes: read[[]corev1.PersistentVolume](t, upstreamVolumes), Node: map[string]string{"kubernetes.io/hostname": "virtual-node"},
+	}
+	pod := read[corev1.Pod](t, `{metadata: {namespace: shop, name: web}, spec: {volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]}}`)
+	want := []string{`unsure: spec.volumes[0].persistentVolumeClaim: volume "theirs" of claim "data" is on certain nodes only, and the virtual node's name is not known; do: give the virtual node's name with --node-name`}
+	if diff := cmp.Diff(want, linesOf(portability.JudgeClaims(&pod, known, portability.Inventory{}))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestJudgeEphemeralClaims: the claim of an ephemeral volume needs an upstream volume as
+// any other does; its class downstream is for Judge.
+func TestJudgeEphemeralClaims(t *testing.T) {
+	cases := map[string]struct {
+		reason, class string
+		want          []string
+	}{
+		"elastic":    {"the virtual node makes it", "elastic", nil},
+		"gone-below": {"the class below is that of the template, not of the parameter", "gone", nil},
+		"other-provisioner": {
+			"nobody makes the upstream volume", "gp3",
+			[]string{`spec.volumes[0].ephemeral: StorageClass "gp3" has the provisioner ebs.csi.aws.com, whose volumes the downstream cluster cannot use: the pod of claim "web-scratch" does not start on a virtual node; do: use a StorageClass with provisioner spillway.io/virtual-node, see docs/storage.md`},
+		},
+		"immediate": {
+			"as for claims", "immediate",
+			[]string{`spec.volumes[0].ephemeral: StorageClass "immediate" of claim "web-scratch" needs volumeBindingMode: WaitForFirstConsumer, and no volume is made without it; do: create the StorageClass anew with volumeBindingMode: WaitForFirstConsumer`},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			pod := read[corev1.Pod](t, `{metadata: {namespace: shop, name: web}, spec: {volumes: [{name: scratch, ephemeral: {volumeClaimTemplate: {spec: {storageClassName: `+tc.class+`}}}}, {name: none, ephemeral: {}}]}}`)
+			known := portability.Storage{Classes: read[[]storagev1.StorageClass](t, upstreamClasses)}
+			got := linesOf(portability.JudgeClaims(&pod, known, read[portability.Inventory](t, east)))
+			if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: -want +got\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func linesOf(warnings []portability.Warning) []string {
+	var lines []string
+	for _, w := range warnings {
+		line := w.String()
+		if w.Unsure {
+			line = "unsure: " + line
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func read[T any](t *testing.T, text string) (value T) {

@@ -2,6 +2,7 @@ package portability
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 // runs on every machine, and speaks about what runs there.
 func agentPaths() []string {
 	return []string{
-		"/dev", "/etc/kubernetes", "/proc", "/run/containerd", "/run/crio", "/run/docker.sock", "/sys", "/var/lib/containerd", "/var/lib/docker",
+		"/etc/kubernetes", "/proc", "/run/containerd", "/run/crio", "/run/docker.sock", "/sys", "/var/lib/containerd", "/var/lib/docker",
 		"/var/lib/kubelet", "/var/log/containers", "/var/log/pods", "/var/run/containerd", "/var/run/crio", "/var/run/docker.sock",
 	}
 }
@@ -85,7 +86,7 @@ func hostPaths(spec *corev1.PodSpec) []Warning {
 			Text:  fmt.Sprintf("volume %q is %s of whichever downstream node the pod runs on, not of an upstream node", volume.Name, volume.HostPath.Path),
 			Fix:   "use a PersistentVolumeClaim, an emptyDir or a ConfigMap, or provide the path on the downstream nodes",
 		}
-		if isOfAgents(volume.HostPath.Path) {
+		if isOfAgents(path.Clean(volume.HostPath.Path)) {
 			w.Text += ", which is what the agents of a DaemonSet read"
 			w.Fix = "run the agent as a DaemonSet of the downstream cluster, and opt this pod out: label virtual-pod: \"false\""
 		}
@@ -94,8 +95,10 @@ func hostPaths(spec *corev1.PodSpec) []Warning {
 	return warnings
 }
 
-func isOfAgents(path string) bool {
-	return path == "/" || slices.ContainsFunc(agentPaths(), func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+// isOfAgents takes all of /var/log for what an agent reads, but not the folder that an app
+// has in it.
+func isOfAgents(folder string) bool {
+	return folder == "/" || folder == "/var/log" || slices.ContainsFunc(agentPaths(), func(p string) bool { return folder == p || strings.HasPrefix(folder, p+"/") })
 }
 
 // containers yields all containers that a new pod has, by the paths of their fields.

@@ -2,6 +2,7 @@ package portability
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,7 +26,6 @@ const (
 	StorageClasses  Resource = "storageclasses"
 	RuntimeClasses  Resource = "runtimeclasses"
 	CSIDrivers      Resource = "csidrivers"
-	DeviceClasses   Resource = "deviceclasses"
 	Namespaces      Resource = "namespaces"
 	ServiceAccounts Resource = "serviceaccounts"
 	Nodes           Resource = "nodes"
@@ -47,10 +47,8 @@ type Inventory struct {
 	StorageClasses  []StorageClass `json:"storageClasses,omitempty"`
 	RuntimeClasses  []string       `json:"runtimeClasses,omitempty"`
 	CSIDrivers      []CSIDriver    `json:"csiDrivers,omitempty"`
-	// DeviceClasses are those of dynamic resource allocation.
-	DeviceClasses []string    `json:"deviceClasses,omitempty"`
-	Namespaces    []Namespace `json:"namespaces,omitempty"`
-	Nodes         []Node      `json:"nodes,omitempty"`
+	Namespaces      []Namespace    `json:"namespaces,omitempty"`
+	Nodes           []Node         `json:"nodes,omitempty"`
 }
 
 // Unread is a part of an Inventory that could not be read, and why.
@@ -111,6 +109,18 @@ func (i Inventory) namespace(name string) (Namespace, bool) {
 		}
 	}
 	return Namespace{}, false
+}
+
+// holders is how many nodes may have the directory of a volume, counted as package
+// storage does: without virtual nodes and control planes.
+func (i Inventory) holders() (count int) {
+	for _, n := range i.Nodes {
+		controls := slices.ContainsFunc(n.Taints, func(t corev1.Taint) bool { return strings.HasPrefix(t.Key, "node-role.kubernetes.io/") })
+		if n.Labels[api.NodeTypeLabel] != api.NodeTypeVirtual && !controls {
+			count++
+		}
+	}
+	return count
 }
 
 // machines are the nodes that may take pods some day: all but virtual ones, as if

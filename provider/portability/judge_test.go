@@ -82,6 +82,17 @@ func TestNeverPortable(t *testing.T) {
 			"what agents read tells of the pods of that machine", `spec: {` + container + `, volumes: [{name: logs, hostPath: {path: /var/log/pods}}]}`,
 			[]string{`spec.volumes[0].hostPath: volume "logs" is /var/log/pods of whichever downstream node the pod runs on, not of an upstream node, which is what the agents of a DaemonSet read; do: ` + agentFix},
 		},
+		"host-path-of-app-logs": {
+			"an app's folder beside those of agents, and a device, are the app's own", `spec: {` + container + `, volumes: [{name: logs, hostPath: {path: /var/log/app}}, {name: fuse, hostPath: {path: /dev/fuse}}]}`,
+			[]string{
+				`spec.volumes[0].hostPath: volume "logs" is /var/log/app of whichever downstream node the pod runs on, not of an upstream node; do: use a PersistentVolumeClaim, an emptyDir or a ConfigMap, or provide the path on the downstream nodes`,
+				`spec.volumes[1].hostPath: volume "fuse" is /dev/fuse of whichever downstream node the pod runs on, not of an upstream node; do: use a PersistentVolumeClaim, an emptyDir or a ConfigMap, or provide the path on the downstream nodes`,
+			},
+		},
+		"host-path-of-all-logs": {
+			"log agents mount the whole folder", `spec: {` + container + `, volumes: [{name: logs, hostPath: {path: /var/log/}}]}`,
+			[]string{`spec.volumes[0].hostPath: volume "logs" is /var/log/ of whichever downstream node the pod runs on, not of an upstream node, which is what the agents of a DaemonSet read; do: ` + agentFix},
+		},
 		"host-namespaces": {
 			"they are the downstream node's", `spec: {` + container + `, hostNetwork: true, hostPID: true, hostIPC: true}`,
 			[]string{

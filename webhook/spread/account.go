@@ -20,6 +20,9 @@ type Account struct {
 	// Passed is why the pod does not get this subset, which comes before the chosen
 	// one; empty for that and for those behind.
 	Passed string
+	// Cordoned says that its virtual nodes are all cordoned, so that pods pass it over;
+	// see CordonedSubsets.
+	Cordoned bool
 	// Chosen says that the pod gets it.
 	Chosen bool
 }
@@ -39,7 +42,7 @@ func (l Ledger) Accounts(r Request) ([]Account, Decision) {
 	stopped := false
 	for i := range accounts {
 		subset := &l.Spread.Spec.Subsets[i]
-		a := Account{Subset: subset.Name, Virtual: l.Virtual[subset.Name], Schedulable: schedulableAt(l.Spread, i), Chosen: d.Subset == subset}
+		a := Account{Subset: subset.Name, Virtual: l.Virtual[subset.Name], Schedulable: schedulableAt(l.Spread, i), Cordoned: w.cordons[subset.Name], Chosen: d.Subset == subset}
 		for _, held := range t.unseen {
 			if held.subset == i {
 				a.Held++

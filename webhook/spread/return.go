@@ -81,7 +81,8 @@ type Return struct {
 //
 // It is one at a time: none returns as long as a pod is missing, of an old
 // version or not ready, which is so until the replacement of the one before is
-// there and ready. Pods that are to stay on a node that is lost do not return. If a pod will return when nothing happens, wake is when.
+// there and ready. Pods that are to stay on a node that is lost do not return. If a
+// pod will return when nothing happens, wake is when.
 func (v View) Return(since map[string]time.Time) (r Return, ok bool, wake time.Time) {
 	after, err := ReturnAfter(v.Spread)
 	if err != nil || after == 0 || !CanReturn(v.Spread) || !v.atRest() {

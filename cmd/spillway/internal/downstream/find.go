@@ -4,11 +4,14 @@
 // Deployments mount.
 //
 // It reads, and never writes. It refuses to guess: of a virtual node that it finds
-// no kubeconfig of, it says what was missing and what to give.
+// no kubeconfig of, it says what was missing and what to give. And it refuses to run
+// programs, or to read files, that a kubeconfig in a Secret names.
 package downstream
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -106,12 +109,36 @@ func (f Finder) mounted(ctx context.Context, node string) (*rest.Config, string,
 	if len(secret.Data[key]) == 0 {
 		return nil, "", fmt.Errorf("%s has no data under %q", source, key)
 	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(secret.Data[key])
+	config, err := configIn(secret.Data[key])
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: cannot use the kubeconfig: %w", source, err)
 	}
 	config.QPS = -1 // API servers protect themselves
 	return config, source, nil
+}
+
+// configIn is what a kubeconfig says that comes from a cluster. Whoever may write the
+// Secret must not have programs run, nor files read and sent away, on the machine of
+// the person who runs the command: what names either is refused.
+func configIn(kubeconfig []byte) (*rest.Config, error) {
+	content, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range content.AuthInfos {
+		switch {
+		case user.Exec != nil || user.AuthProvider != nil:
+			return nil, errors.New("it names a program for its credentials, and what a Secret names is not run here")
+		case cmp.Or(user.TokenFile, user.ClientCertificate, user.ClientKey) != "":
+			return nil, errors.New("it names files for its credentials, and what a Secret names is not read here")
+		}
+	}
+	for _, cluster := range content.Clusters {
+		if cluster.CertificateAuthority != "" {
+			return nil, errors.New("it names a file for its CA, and what a Secret names is not read here")
+		}
+	}
+	return clientcmd.NewDefaultClientConfig(*content, &clientcmd.ConfigOverrides{}).ClientConfig()
 }
 
 // secretOf finds the Secret, and the key in it, that the flag of `spillway node`

@@ -99,3 +99,26 @@ func TestConfig(t *testing.T) {
 		})
 	}
 }
+
+// TestSecretRunsNothing: who may write the Secret of a kubeconfig must not have the
+// machine of whoever explains or examines run a program, or send a file away.
+func TestSecretRunsNothing(t *testing.T) {
+	cases := map[string]struct{ was, is, fails string }{
+		"program":     {"token: t", "exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, args: [here], interactiveMode: Never}", "is not run here"},
+		"provider":    {"token: t", "auth-provider: {name: oidc}", "is not run here"},
+		"token":       {"token: t", "tokenFile: /etc/hostname", "is not read here"},
+		"certificate": {"token: t", "client-certificate: /etc/hostname", "is not read here"},
+		"key":         {"token: t", "client-key: /etc/hostname", "is not read here"},
+		"ca":          {`"https://in-secret.example.com"`, `"https://in-secret.example.com", certificate-authority: /etc/hostname`, "is not read here"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects := installed("config")
+			objects[1].(*corev1.Secret).Data["config"] = []byte(strings.Replace(kubeconfig, c.was, c.is, 1))
+			_, _, err := Finder{Upstream: fake.NewClientset(objects...)}.Config(t.Context(), "east")
+			if err == nil || !strings.Contains(err.Error(), c.fails) {
+				t.Errorf("error %v, want %q", err, c.fails)
+			}
+		})
+	}
+}

@@ -132,17 +132,30 @@ func (w *watcher) start(ctx context.Context, config *rest.Config, namespaces map
 			w.fail(err)
 		}
 	})
-	_, err = w.live.RESTMapper().RESTMapping(v1alpha1.SchemeGroupVersion.WithKind("WorkloadSpread").GroupKind())
-	if meta.IsNoMatchError(err) {
-		return nil // Nothing is targeted then.
+	fill := w.reader.Start
+	if _, err := w.live.RESTMapper().RESTMapping(v1alpha1.SchemeGroupVersion.WithKind("WorkloadSpread").GroupKind()); meta.IsNoMatchError(err) {
+		fill = w.fill // nothing is targeted then
 	}
 	filled := make(chan error, 1)
-	w.ended.Go(func() { filled <- w.reader.Start(running) })
+	w.ended.Go(func() { filled <- fill(running) })
 	select {
 	case err = <-filled:
 	case err = <-w.refuse:
 	}
 	return err
+}
+
+// fill is Start of the reader for a cluster without WorkloadSpreads: what is read there.
+func (w *watcher) fill(ctx context.Context) error {
+	if !w.cached.WaitForCacheSync(ctx) { // it has nothing to fill yet, but must have begun
+		return context.Cause(ctx)
+	}
+	for _, object := range []client.Object{&corev1.Pod{}, &corev1.Node{}} {
+		if _, err := w.cached.GetInformer(ctx, object); err != nil {
+			return fmt.Errorf("cannot fill the caches: %w", err)
+		}
+	}
+	return nil
 }
 
 // watchFailed ends the wait for a cache that the user may not fill; any other failure

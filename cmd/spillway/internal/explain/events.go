@@ -90,6 +90,15 @@ func lastSeen(e *corev1.Event) time.Time {
 	return last
 }
 
+func firstSeen(e *corev1.Event) time.Time {
+	for _, at := range []time.Time{e.EventTime.Time, e.FirstTimestamp.Time} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return e.CreationTimestamp.Time
+}
+
 func timesSeen(e *corev1.Event) int32 {
 	if e.Series != nil {
 		return e.Series.Count

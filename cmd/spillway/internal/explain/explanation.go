@@ -53,7 +53,8 @@ type Explanation struct {
 // OptIn is whether a pod like this is handled when it is created.
 type OptIn struct {
 	Handled bool `json:"handled"`
-	// Reason is the name of why it is not, see mutate.Reason.
+	// Reason is the name of why it is not, see mutate.Reason; namespace-unknown if that
+	// depends on a namespace that could not be read.
 	Reason string `json:"reason,omitempty"`
 	// Why is a sentence about it.
 	Why string `json:"why"`
@@ -66,7 +67,8 @@ type Spread struct {
 	Name string `json:"name"`
 	// Subset is the pod's; empty if it has none.
 	Subset string `json:"subset,omitempty"`
-	// Told is the latest event about the choice, if it is there still.
+	// Told is the latest event about such a choice, if it is there still. It names the
+	// owner, not the pod: several pods share both.
 	Told    string   `json:"told,omitempty"`
 	Subsets []Subset `json:"subsets"`
 	// Next is what the next pod of the workload would get, in a sentence, and
@@ -92,6 +94,8 @@ type Subset struct {
 	Schedulable string     `json:"schedulable,omitempty"`
 	Since       *time.Time `json:"since,omitempty"`
 	Message     string     `json:"message,omitempty"`
+	// Cordoned says that its virtual nodes are all cordoned.
+	Cordoned bool `json:"cordoned,omitempty"`
 	// Passed is why the next pod does not get it, though it comes first.
 	Passed string `json:"passed,omitempty"`
 }

@@ -19,6 +19,13 @@ func (w world) optIn(pod *corev1.Pod, exists bool) (OptIn, []Advice) {
 	reason, _ := mutate.Verdict(in, w.policy)
 	o := OptIn{Handled: reason == "", Reason: string(reason), Why: w.why(reason, pod), Touched: exists && isTouched(pod)}
 	switch {
+	case reason == mutate.NotOptedIn && w.Namespace == nil:
+		if meant := w.meant(pod); meant != nil {
+			return o, []Advice{*meant}
+		}
+		o.Reason = namespaceUnknown
+		o.Why = fmt.Sprintf("the pod has not the label %s=%s, and whether namespace %q has it is not known", api.OptInLabel, api.OptedIn, w.namespace.Name)
+		return o, []Advice{{Severity: Note, Cause: o.Why, Do: []string{"look as somebody who may: kubectl get namespace " + w.namespace.Name + " --show-labels"}}}
 	case o.Handled && exists && !o.Touched:
 		return o, w.untouched(pod)
 	case o.Handled:
@@ -27,6 +34,10 @@ func (w world) optIn(pod *corev1.Pod, exists bool) (OptIn, []Advice) {
 		return o, w.notHandled(reason, pod)
 	}
 }
+
+// namespaceUnknown stands for a mutate.Reason where the labels of the namespace decide,
+// and may not be read.
+const namespaceUnknown = "namespace-unknown"
 
 // isTouched says whether Spillway has been at the pod: whatever it does with a pod
 // leaves one of these.
@@ -135,7 +146,8 @@ func misplaced(places ...map[string]string) []lookalike.Label {
 
 // untouched is for a pod that would be handled if it were created now.
 func (w world) untouched(pod *corev1.Pod) []Advice {
-	if ws, err := w.spreadOf(pod.Labels); ws != nil && err == nil && w.told(ws.Name) != "" {
+	// Whoever handles a pod leaves the label on it, also where its namespace opted in.
+	if ws, err := w.spreadOf(pod.Labels); ws != nil && err == nil && isOptedIn(pod) && w.told(ws.Name, "") != "" {
 		return nil // It was seen, and got no subset: that is said there.
 	}
 	cause := "the pod is opted in, but carries no mark of Spillway: it was created before the label was there, or while the webhook did not answer"

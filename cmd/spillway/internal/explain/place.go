@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/component-helpers/storage/volume"
 
 	"github.com/spillway-io/spillway/api"
@@ -77,18 +78,21 @@ func (w world) unscheduled(pod *corev1.Pod) []Advice {
 	if len(w.VirtualNodes) == 0 {
 		return []Advice{{
 			Severity: Error, Cause: "the pod is to run on a virtual node, and there is none in this cluster",
-			Do: []string{"install one (values of the chart: nodes), or look why it does not come up: kubectl get deployments -A -l " + api.VirtualNodeLabel},
+			Do: []string{"install one (values of the chart: virtualNodes), or look why it does not come up: kubectl get deployments -A -l " + api.VirtualNodeLabel},
 		}}
 	}
 	// The scheduler's own word comes last: it lists symptoms.
 	return append(w.closedNodes(pod), advice...)
 }
 
-// closedNodes are the virtual nodes that take no such pod.
+// closedNodes are the virtual nodes that the pod asks for, and that take no such pod.
 func (w world) closedNodes(pod *corev1.Pod) []Advice {
 	var advice []Advice
 	for i := range w.VirtualNodes {
 		node := &w.VirtualNodes[i]
+		if asksFor, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node); err == nil && !asksFor {
+			continue
+		}
 		switch {
 		case node.Spec.Unschedulable:
 			advice = append(advice, Advice{Severity: Warning, Cause: fmt.Sprintf("virtual node %q is cordoned", node.Name), Do: []string{"kubectl uncordon " + node.Name}})
@@ -104,8 +108,7 @@ func (w world) closedNodes(pod *corev1.Pod) []Advice {
 	return advice
 }
 
-// asksForVirtual says whether the pod was sent to virtual nodes: by its stash or by
-// what it tolerates.
+// asksForVirtual says whether the pod was sent to virtual nodes: then it has a stash.
 func asksForVirtual(pod *corev1.Pod) bool {
 	_, stashed := pod.Annotations[api.StashAnnotation]
 	return stashed
@@ -152,9 +155,10 @@ func (w world) storageAdvice(pod *corev1.Pod) []Advice {
 				Severity: Error,
 				Cause:    fmt.Sprintf("claim %q waits downstream for StorageClass %q, which the downstream cluster does not have (it has: %s)", claim.Name, class, listed(known)),
 				Do: []string{
-					fmt.Sprintf("create StorageClass %q downstream, or name one that is there: parameter %s of the upstream StorageClass%s, or --storage-class-map of the virtual node",
-						class, api.StorageClassParameter, w.upstreamClass(claim.Name)),
-					fmt.Sprintf("then delete the claim on both sides, and the pod: kubectl -n %s delete pvc %s", pod.Namespace, claim.Name),
+					fmt.Sprintf("create StorageClass %q downstream; claim and pod go on by themselves", class),
+					fmt.Sprintf("or name one that is there: parameter %s of the upstream StorageClass%s, which has to be created anew for that, or --storage-class-map of the virtual node; "+
+						"then delete the claim in both clusters, and the pod: kubectl -n %s delete --wait=false pvc/%s pod/%s",
+						api.StorageClassParameter, w.upstreamClass(claim.Name), pod.Namespace, claim.Name, pod.Name),
 				},
 			})
 		case claim.Spec.StorageClassName == nil:

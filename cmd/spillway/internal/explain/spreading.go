@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
 	"github.com/spillway-io/spillway/cmd/spillway/internal/lookalike"
 	"github.com/spillway-io/spillway/webhook/spread"
@@ -29,7 +30,7 @@ func (w world) spreadSection(pod *corev1.Pod, labels map[string]string, next adm
 			Do: []string{"if it is meant to: correct its spec.targetRef or spec.targetFilter"},
 		}}
 	}
-	s := &Spread{Name: ws.Name, Told: w.told(ws.Name), Subsets: []Subset{}}
+	s := &Spread{Name: ws.Name, Subsets: []Subset{}}
 	if err != nil {
 		return s, []Advice{{Severity: Error, Cause: fmt.Sprintf("WorkloadSpread %q targets the pod, but is not honoured: %v", ws.Name, err), Do: []string{"correct it: " + w.edit(ws)}}}
 	}
@@ -38,6 +39,7 @@ func (w world) spreadSection(pod *corev1.Pod, labels map[string]string, next adm
 			s.Subset = match.Subset
 		}
 	}
+	s.Told = w.told(ws.Name, s.Subset)
 	for _, a := range next.accounts {
 		s.Subsets = append(s.Subsets, subsetOf(a))
 	}
@@ -52,11 +54,11 @@ func (w world) spreadSection(pod *corev1.Pod, labels map[string]string, next adm
 	if d.Subset != nil {
 		s.NextSubset = d.Subset.Name
 	}
-	return s, slices.Concat(w.spreadAdvice(ws, pod, s, d), doubts(d), w.failure(ws, next))
+	return s, slices.Concat(w.spreadAdvice(ws, pod, s, d), doubts(next.ledger.Warnings), w.failure(ws, next))
 }
 
 func subsetOf(a spread.Account) Subset {
-	s := Subset{Name: a.Subset, Virtual: a.Virtual, Pods: a.Pods, Held: a.Held, Most: a.Most}
+	s := Subset{Name: a.Subset, Virtual: a.Virtual, Pods: a.Pods, Held: a.Held, Most: a.Most, Cordoned: a.Cordoned}
 	_, why, cut := strings.Cut(a.Passed, a.Subset+" ")
 	if s.Passed = a.Passed; cut {
 		s.Passed = why
@@ -88,6 +90,8 @@ func (w world) spreadAdvice(ws *v1alpha1.WorkloadSpread, pod *corev1.Pod, s *Spr
 			Cause:    d.Message + "; new pods are admitted without a subset, and keep only their own constraints",
 			Do:       []string{"raise maxReplicas of a subset, or leave it away in the last one: " + w.edit(ws)},
 		}}, advice...)
+	case d.Reason == spread.Cordoned:
+		advice = append([]Advice{{Severity: Warning, Cause: "new pods wait: " + d.Message, Do: []string{w.uncordon(ws, d.Subset.Name)}}}, advice...)
 	case pod != nil && s.Subset == "" && isOptedIn(pod):
 		advice = append(advice, Advice{
 			Severity: Warning, Cause: fmt.Sprintf("WorkloadSpread %q targets the pod, but the pod is in none of its subsets: it is older than the WorkloadSpread, or no subset had room for it", ws.Name),
@@ -100,6 +104,11 @@ func (w world) spreadAdvice(ws *v1alpha1.WorkloadSpread, pod *corev1.Pod, s *Spr
 // passedOver is about an earlier subset.
 func (w world) passedOver(ws *v1alpha1.WorkloadSpread, s *Subset) []Advice {
 	switch {
+	case s.Cordoned:
+		return []Advice{{
+			Severity: Note, Cause: fmt.Sprintf("the virtual nodes of subset %q of WorkloadSpread %q are all cordoned, so pods pass it over", s.Name, ws.Name),
+			Do: []string{"if they should take pods: " + w.uncordon(ws, s.Name)},
+		}}
 	case s.Schedulable == string(corev1.ConditionFalse):
 		since := "a while"
 		if s.Since != nil {
@@ -129,9 +138,27 @@ func counted(s *Subset) string {
 	return text
 }
 
-func doubts(d *spread.Decision) []Advice {
+// uncordon is about the cordoned virtual nodes of a subset.
+func (w world) uncordon(ws *v1alpha1.WorkloadSpread, subset string) string {
+	var nodes []string
+	for i := range ws.Spec.Subsets {
+		term := ws.Spec.Subsets[i].RequiredNodeSelectorTerm
+		if ws.Spec.Subsets[i].Name != subset || term == nil {
+			continue
+		}
+		selector, err := nodeaffinity.NewNodeSelector(&corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{*term}})
+		for j := range w.VirtualNodes {
+			if node := &w.VirtualNodes[j]; err == nil && node.Spec.Unschedulable && selector.Match(node) {
+				nodes = append(nodes, node.Name)
+			}
+		}
+	}
+	return "kubectl uncordon " + strings.Join(nodes, " ")
+}
+
+func doubts(warnings []string) []Advice {
 	var advice []Advice
-	for _, warning := range d.Warnings {
+	for _, warning := range warnings {
 		advice = append(advice, Advice{Severity: Warning, Cause: warning, Do: []string{"say it by the annotation that is named, or correct the term"}})
 	}
 	return advice
@@ -160,19 +187,45 @@ func (w world) replace() []string {
 	return []string{"delete the pod and create it again"}
 }
 
-// told is the latest event about the choice of a subset, with its age.
-func (w world) told(ws string) string {
-	var last *Event
-	for _, e := range w.events() {
-		isChoice := strings.HasPrefix(e.Reason, "Subset") || e.Reason == string(spread.NoSubset) || e.Reason == string(spread.Failed)
-		if isChoice && strings.Contains(e.Message, ws) && (last == nil || e.Last.After(last.Last)) {
-			last = &e
+// early is by how much a pod may be younger than the first event about its choice: the
+// webhook answers before the pod is there, and clocks differ.
+const early = 10 * time.Second
+
+// told is the latest event about the choice of that subset, empty for none, with its
+// age. Such events are about the owner, which pods share: it is told as one about them,
+// and left out if it cannot be about this pod, since it speaks of another subset or
+// came later.
+func (w world) told(ws, subset string) string {
+	var last *corev1.Event
+	for i := range w.Events {
+		e := &w.Events[i]
+		isChoice := e.Related != nil && e.Related.Kind == "WorkloadSpread" && e.Related.Name == ws && slices.Contains(choices(), spread.Reason(e.Reason))
+		if !isChoice || !w.isAbout(e, upstreamCluster) || w.Pod != nil && !mayTellOf(w.Pod, subset, e) {
+			continue
+		}
+		if last == nil || lastSeen(e).After(lastSeen(last)) {
+			last = e
 		}
 	}
 	if last == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s, %s ago, about %s)", last.Message, last.Reason, duration.HumanDuration(w.Now.Sub(last.Last)), last.About)
+	return fmt.Sprintf("%s (%s, %s ago, about a pod of %s/%s)", last.Message, last.Reason, duration.HumanDuration(w.Now.Sub(lastSeen(last))), last.InvolvedObject.Kind, last.InvolvedObject.Name)
+}
+
+// choices are the reasons of events about the choice of a subset.
+func choices() []spread.Reason {
+	return []spread.Reason{spread.First, spread.Spilled, spread.Numbered, spread.Probe, spread.Cordoned, spread.NoSubset, spread.Failed}
+}
+
+func mayTellOf(pod *corev1.Pod, subset string, e *corev1.Event) bool {
+	if firstSeen(e).After(pod.CreationTimestamp.Add(early)) {
+		return false
+	}
+	if reason := spread.Reason(e.Reason); subset == "" || reason == spread.NoSubset || reason == spread.Failed {
+		return subset == "" && (reason == spread.NoSubset || reason == spread.Failed)
+	}
+	return strings.Contains(e.Message, fmt.Sprintf("subset %q", subset))
 }
 
 // nearMisses are WorkloadSpreads of which one part fits and another does not.

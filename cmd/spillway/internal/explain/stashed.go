@@ -20,7 +20,7 @@ func (w world) stashSection(pod *corev1.Pod, on *corev1.Node) (*Stash, []Advice)
 	if err != nil {
 		return &Stash{Origin: "malformed", Error: err.Error()}, []Advice{{
 			Severity: Error, Cause: fmt.Sprintf("the stash cannot be trusted, so no downstream pod is created of it: %v", err),
-			Do: []string{fmt.Sprintf("correct or remove the annotation %s where the pod comes from: its manifest, its workload's template, or a WorkloadSpread's patch", api.StashAnnotation)},
+			Do: []string{fmt.Sprintf("correct the annotation %s, or remove it with %s, where the pod comes from: its manifest, its workload's template, or a WorkloadSpread's patch", api.StashAnnotation, api.StashMarkerAnnotation)},
 		}}
 	}
 	s := &Stash{Origin: originOf(found.Origin)}

@@ -47,9 +47,6 @@ func (w world) handledWorkload(e *Explanation, pod *corev1.Pod, own []*corev1.Po
 	e.Spread, more = w.spreadSection(nil, labelled(pod).Labels, next)
 	e.Advice = append(e.Advice, more...)
 	e.Stash = w.stashOfNext(next.outcome.Pod)
-	if next.outcome.Denied != nil {
-		e.Stash.Downstream = nil
-	}
 	e.Sidecars, more = w.sidecarSection(pod, false, next)
 	e.Advice = append(e.Advice, more...)
 	e.Advice = append(e.Advice, w.nextAdvice(next)...)
@@ -82,7 +79,10 @@ func (w world) refusals() []Advice {
 
 func summaryOf(e Explanation) string {
 	head := "its pods are handled by Spillway"
-	if !e.OptIn.Handled {
+	switch {
+	case e.OptIn.Reason == namespaceUnknown:
+		head = "whether its pods are handled by Spillway is not known"
+	case !e.OptIn.Handled:
 		head = fmt.Sprintf("its pods are left alone by Spillway (%s)", e.OptIn.Reason)
 	}
 	if e.NextPod != nil && e.NextPod.Denied != "" {

@@ -113,8 +113,12 @@ func (w world) ledger(ws *v1alpha1.WorkloadSpread) spread.Ledger {
 	nodes := make([]*corev1.Node, len(w.Nodes))
 	for i := range w.Nodes {
 		nodes[i] = &corev1.Node{ObjectMeta: w.Nodes[i].ObjectMeta}
+		if node, virtual := w.virtualNode(w.Nodes[i].Name); virtual {
+			nodes[i] = node // of others nobody asks whether they are cordoned
+		}
 	}
 	l.Virtual, l.Warnings = spread.VirtualSubsets(ws, nodes)
+	l.Cordoned = spread.CordonedSubsets(ws, l.Virtual, nodes)
 	return l
 }
 

@@ -96,11 +96,14 @@ func (e Explanation) optIn(p *page) {
 		return
 	}
 	p.section("Opt-in")
-	if e.OptIn.Handled {
+	switch {
+	case e.OptIn.Handled:
 		p.line("  handled: %s", e.OptIn.Why)
-		return
+	case e.OptIn.Reason == namespaceUnknown:
+		p.line("  not known: %s", e.OptIn.Why)
+	default:
+		p.line("  not handled, %s: %s", e.OptIn.Reason, e.OptIn.Why)
 	}
-	p.line("  not handled, %s: %s", e.OptIn.Reason, e.OptIn.Why)
 }
 
 func (e Explanation) stash(p *page) {

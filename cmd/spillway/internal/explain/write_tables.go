@@ -53,7 +53,7 @@ func (e Explanation) spread(p *page) {
 	}
 	p.table(rows)
 	if s.Told != "" {
-		p.line("  chosen then: %s", s.Told)
+		p.line("  last told:   %s", s.Told)
 	}
 	if s.Next != "" {
 		p.line("  next pod:    %s", s.Next)
@@ -76,6 +76,8 @@ func (s *Spread) row(subset *Subset) []string {
 	}
 	next := subset.Passed
 	switch {
+	case subset.Name == s.NextSubset && subset.Cordoned:
+		next = "waits in this subset"
 	case subset.Name == s.NextSubset:
 		next = "gets this subset"
 	case subset.Schedulable == string(corev1.ConditionFalse) && next != "":

@@ -71,14 +71,8 @@ func (g *gatherer) classes(ctx context.Context, from kubernetes.Interface) {
 			g.inv.RuntimeClasses = append(g.inv.RuntimeClasses, c.Name)
 		}
 	}
-	for item := range read(ctx, g, portability.DeviceClasses, from.ResourceV1().DeviceClasses().List) {
-		for _, c := range item.Items {
-			g.inv.DeviceClasses = append(g.inv.DeviceClasses, c.Name)
-		}
-	}
 	slices.Sort(g.inv.PriorityClasses)
 	slices.Sort(g.inv.RuntimeClasses)
-	slices.Sort(g.inv.DeviceClasses)
 }
 
 func (g *gatherer) storage(ctx context.Context, from kubernetes.Interface) {

@@ -44,8 +44,20 @@ func Of(in map[string]string) []Label {
 	return found
 }
 
-// Nearly says whether two names are the same to the ear, or one slip of the fingers apart.
-func Nearly(a, b string) bool { return letters(a) == letters(b) || slips(a, b) == 1 }
+// Nearly says whether two names are the same to the ear, or one slip of the fingers
+// apart. Numbers tell names apart: web-1 is not web-2.
+func Nearly(a, b string) bool {
+	return letters(a) == letters(b) || slips(a, b) == 1 && digits(a) == digits(b)
+}
+
+func digits(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, name)
+}
 
 // looksLikeKey leaves out what does not tell words apart to the ear: prefixes, case,
 // separators, a plural; and one slip of the fingers.

@@ -30,3 +30,25 @@ func TestOf(t *testing.T) {
 		})
 	}
 }
+
+// TestNearlyHeedsNumbers: workloads that are numbered are not each other's slips.
+func TestNearlyHeedsNumbers(t *testing.T) {
+	cases := map[string]struct {
+		a, b string
+		want bool
+	}{
+		"slip":      {"web", "wbe", true},
+		"separator": {"web-1", "web1", true},
+		"number":    {"web-1", "web-2", false},
+		"version":   {"api-v1", "api-v2", false},
+		"no-number": {"web", "web2", false},
+		"other":     {"web", "shop", false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := Nearly(c.a, c.b); got != c.want {
+				t.Errorf("%q and %q: got %t", c.a, c.b, got)
+			}
+		})
+	}
+}

@@ -101,6 +101,7 @@ func (c *Critic) warnings(upstream *corev1.Pod, claims []corev1.PersistentVolume
 	known := c.Storage
 	known.Claims = slices.Concat(claims, known.Claims)
 	known.Mapped = c.Node.Rules.StorageClasses
+	known.Node, known.Named = c.Node.identify(name).Rules.Node.Labels, c.Node.Name != "" || upstream.Spec.NodeName != ""
 	return slices.Concat(
 		portability.Judge(plan.Create, upstream, c.Node.Inventory),
 		portability.OfNotes(plan.Notes),

@@ -112,6 +112,6 @@ func JudgeUpstream(s Subject, lacking []Right) []finding.Finding {
 	return []finding.Finding{{
 		Severity: finding.Error, Object: fmt.Sprintf("ServiceAccount %s/%s", s.Namespace, s.Name), Cause: "rights-missing-upstream",
 		Text: fmt.Sprintf("the %s may not do what it has to: %s", s.Component, tell(lacking)),
-		Fix:  fmt.Sprintf("have the chart's roles back: helm upgrade %s CHART --namespace %s --reuse-values", s.Release, s.Namespace),
+		Fix:  fmt.Sprintf("have the chart's roles back: helm upgrade %s CHART --namespace %s --reset-then-reuse-values", s.Release, s.Namespace),
 	}}
 }

@@ -151,16 +151,26 @@ func TestJudgeKruise(t *testing.T) {
 		reason   string
 		mutating configurations
 		managers []appsv1.Deployment
+		unknown  bool
 		want     []string
+		text     string
 	}{
-		"absent":             {"Spillway alone", configurations{hook("spillway", "labelled-pods.spillway.io", nil)}, nil, nil},
-		"both":               {"two, and who does what", serving, manager, []string{"note kruise"}},
-		"without-controller": {"Spillway stands back for nobody", serving, nil, []string{"warning kruise-without-controller"}},
-		"without-webhooks":   {"both do the same", nil, manager, []string{"warning kruise-without-webhooks"}},
+		"absent":             {reason: "Spillway alone", mutating: configurations{hook("spillway", "labelled-pods.spillway.io", nil)}},
+		"absent-unknown":     {reason: "without webhooks nobody stands back, whatever Deployments there are", unknown: true},
+		"both":               {reason: "two, and who does what", mutating: serving, managers: manager, want: []string{"note kruise"}, text: "Both place pods"},
+		"both-unknown":       {reason: "who may not list Deployments is not told that the controller does not run", mutating: serving, unknown: true, want: []string{"note kruise"}, text: "serves policies, too"},
+		"without-controller": {reason: "Spillway stands back for nobody, but not with WorkloadSpreads", mutating: serving, want: []string{"warning kruise-without-controller"}, text: "WorkloadSpreads go on by Spillway"},
+		"without-webhooks":   {reason: "both do the same", managers: manager, want: []string{"warning kruise-without-webhooks"}, text: "does not stand back"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, said(t, JudgeKruise(presence(tc.mutating, nil, tc.managers)))); diff != "" {
+			p := presence(tc.mutating, nil, tc.managers)
+			p.Unknown = tc.unknown
+			o := JudgeKruise(p)
+			if diff := cmp.Diff(tc.want, said(t, o)); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+			if tc.text != "" && !strings.Contains(o.Findings[0].Text, tc.text) {
+				t.Errorf("%s: it says %q, want %q", tc.reason, o.Findings[0].Text, tc.text)
 			}
 		})
 	}

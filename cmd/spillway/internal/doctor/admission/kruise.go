@@ -28,8 +28,9 @@ type Presence struct {
 	// Pods is its webhook for pods; empty if there is none.
 	Pods string
 	// Manager says how many of its replicas are ready of how many; empty if there is no
-	// Deployment.
+	// Deployment, or if that is Unknown.
 	Manager string
+	Unknown bool
 	// Ready says that one is.
 	Ready bool
 }
@@ -46,7 +47,9 @@ func Kruise(ctx context.Context, s *site.Site) finding.Outcome {
 	if err == nil {
 		found = managers.Items
 	}
-	o = JudgeKruise(presence(s.Mutating, s.Validating, found))
+	there := presence(s.Mutating, s.Validating, found)
+	there.Unknown = err != nil
+	o = JudgeKruise(there)
 	o.Hidden("whether OpenKruise's controller runs", err, "list deployments in all namespaces")
 	return o
 }
@@ -71,6 +74,8 @@ func presence(mutating []admissionregistrationv1.MutatingWebhookConfiguration, v
 func JudgeKruise(p Presence) finding.Outcome {
 	var o finding.Outcome
 	switch {
+	case p.Judge == "" && p.Pods == "" && p.Unknown:
+		o.Fact("no webhook of OpenKruise is registered: Spillway judges policies and rolls images out")
 	case p.Judge == "" && p.Pods == "" && p.Manager == "":
 		o.Fact("OpenKruise is not there: Spillway spreads pods that opt in, injects their sidecars, and judges policies")
 	case p.Judge == "" && p.Pods == "" && !p.Ready:
@@ -78,21 +83,22 @@ func JudgeKruise(p Presence) finding.Outcome {
 	case p.Judge == "" && p.Pods == "":
 		o.Add(finding.Finding{
 			Severity: finding.Warning, Object: p.Manager, Cause: "kruise-without-webhooks",
-			Text: "OpenKruise's controller is there without its webhooks: Spillway judges policies and runs their controllers, and OpenKruise's do the same",
+			Text: "OpenKruise's controller is there without its webhooks, so Spillway does not stand back: both roll images of SidecarSets out and write the status of policies",
 			Fix:  "let OpenKruise register its webhooks, or remove it: kubectl get mutatingwebhookconfigurations",
 		})
-	case !p.Ready:
+	case !p.Ready && !p.Unknown:
 		o.Add(finding.Finding{
 			Severity: finding.Warning, Object: "webhook " + or(p.Judge, p.Pods), Cause: "kruise-without-controller",
-			Text: "OpenKruise's webhooks are registered, so Spillway leaves status, deletion cost and image rollouts of policies to it, but its controller does not run (" + or(p.Manager, "no Deployment "+kruiseDeployment) + ")",
-			Fix:  "bring OpenKruise back, or delete what was left behind: kubectl delete mutatingwebhookconfiguration kruise-mutating-webhook-configuration, and the validating one",
+			Text: "is registered, so Spillway leaves judging policies, and the status and image rollouts of SidecarSets, to OpenKruise, whose controller does not run (" + or(p.Manager, "no Deployment "+kruiseDeployment) + "); " +
+				"WorkloadSpreads go on by Spillway",
+			Fix: "bring OpenKruise back; or, if it is gone for good, delete what was left behind: kubectl delete --ignore-not-found mutatingwebhookconfiguration/kruise-mutating-webhook-configuration validatingwebhookconfiguration/kruise-validating-webhook-configuration",
 		})
 	default:
 		o.Add(finding.Finding{
-			Severity: finding.Note, Object: p.Manager, Cause: "kruise",
-			Text: "OpenKruise runs: it judges policies, rolls images out and keeps their status. Pods that it spread or injected are left as they are; " +
-				"Spillway does both for pods that opt in and were not",
-			Fix: "nothing; docs/sidecars.md and docs/spreading.md, \"OpenKruise\", say what follows",
+			Severity: finding.Note, Object: or(p.Manager, "webhook "+or(p.Judge, p.Pods)), Cause: "kruise",
+			Text: "OpenKruise serves policies, too: it judges them, and rolls images of SidecarSets out. Both place pods that opt in by WorkloadSpreads and write their status; " +
+				"what OpenKruise injected is left as it is, and what it left out Spillway injects",
+			Fix: "let one of the two do WorkloadSpreads, if there are any: OpenKruise's feature gate WorkloadSpread=false, docs/guide/migrate-from-kruise.md",
 		})
 	}
 	return o

@@ -95,6 +95,9 @@ func (o *Outcome) Nothing(what, why, fix string) {
 }
 
 func fixOf(err error, right string) string {
+	if apierrors.IsUnauthorized(err) {
+		return "give credentials that the cluster takes; if these are a virtual node's own, it cannot use them either"
+	}
 	if apierrors.IsForbidden(err) && right != "" {
 		return "run this as somebody who may " + right
 	}

@@ -99,6 +99,7 @@ func (g gatherer) judge(ctx context.Context, kind, resource string, judge admiss
 			continue
 		}
 		o.Add(Judge(policy)...)
+		o.Unseen = append(o.Unseen, policy.unseen()...)
 	}
 	o.Fact("%s", finding.Number(len(list.Items), kind))
 }
@@ -115,10 +116,11 @@ func (g gatherer) ask(ctx context.Context, object *unstructured.Unstructured, re
 		Resource: metav1.GroupVersionResource{Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: resource},
 		Object:   runtime.RawExtension{Raw: raw},
 	}})
-	if !answer.Allowed && answer.Result != nil {
-		p.Refused = answer.Result.Message
+	message := ""
+	if answer.Result != nil {
+		message = answer.Result.Message
 	}
-	p.Warnings = answer.Warnings
+	p.answer(answer.Allowed, message, answer.Warnings)
 	p.Target, p.Missing, err = g.target(ctx, object)
 	return p, err
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/webhook"
 )
 
 func TestJudgeLabels(t *testing.T) {
@@ -66,5 +68,22 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// TestNotCheckedIsNotSeen: for what doctor may not read, nobody is sent to the
+// webhook's log, nor to edit the policy.
+func TestNotCheckedIsNotSeen(t *testing.T) {
+	p := Policy{Kind: "WorkloadSpread", Resource: "workloadspreads", Namespace: "shop", Name: "web"}
+	p.answer(true, "", []string{webhook.NotChecked + "whether patches fit; the log of Spillway's webhook says why", "a term is doubtful"})
+	var texts []string
+	for _, f := range Judge(p) {
+		texts = append(texts, f.Text)
+	}
+	for _, u := range p.unseen() {
+		texts = append(texts, u.What)
+	}
+	if diff := cmp.Diff([]string{"a term is doubtful", "WorkloadSpread shop/web: whether patches fit"}, texts); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
