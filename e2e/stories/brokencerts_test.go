@@ -43,7 +43,9 @@ func TestBrokenCertificates(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(string(tc.cause), func(t *testing.T) {
-			s := &story{T: t, stage: r.stage, ctx: t.Context()}
+			ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
+			defer cancel()
+			s := &story{T: t, stage: r.stage, ctx: ctx}
 			files.swaps(t, tc.make)
 			from := size(t, webhook.LogFile())
 			// API servers keep connections, which have been judged already.
