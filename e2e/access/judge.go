@@ -188,7 +188,7 @@ func (v *Verdict) ungranted(e Evidence, uses map[Use]*Seen) {
 // the roles system:discovery, system:public-info-viewer and system:basic-user.
 func forEverybody(u Use) bool {
 	if u.URL == "" {
-		return u.Verb == "create" && u.Group == "authorization.k8s.io" && strings.HasPrefix(u.Resource, "selfsubject")
+		return u.Verb == "create" && slices.Contains([]string{"authorization.k8s.io", "authentication.k8s.io"}, u.Group) && strings.HasPrefix(u.Resource, "selfsubject")
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(u.URL, "/"), "/")
 	return u.Verb == "get" && slices.Contains([]string{"api", "apis", "openapi", "healthz", "livez", "readyz", "version"}, first)

@@ -90,9 +90,10 @@ func (r *Reader) spreads(ctx context.Context, namespace string) ([]*v1alpha1.Wor
 }
 
 // mayHaveTargetAbove says whether an owner of owner can be a target: it saves
-// reading owners of workloads that Kubernetes creates for nobody else.
+// reading owners of workloads that Kubernetes creates for nobody else. Pods of
+// DaemonSets are never handled, whoever made those.
 func mayHaveTargetAbove(candidates []*v1alpha1.WorkloadSpread, owner spread.Owner) bool {
-	return slices.ContainsFunc(candidates, func(ws *v1alpha1.WorkloadSpread) bool {
+	return owner.Kind != "DaemonSet" && slices.ContainsFunc(candidates, func(ws *v1alpha1.WorkloadSpread) bool {
 		return spread.TargetKind(ws) != owner.GroupKind
 	})
 }
