@@ -7,7 +7,6 @@ package stage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
+	"github.com/spillway-io/spillway/e2e/testmain"
 )
 
 const (
@@ -118,34 +118,17 @@ func (s *Stage) Clear(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Run is for a TestMain: it sets a stage in a folder of its own, gives it to use,
-// runs the tests, and clears it. The folder with the logs stays if a test failed.
+// Run is for a TestMain: it sets a stage in a folder of its own, gives it to use, runs
+// the tests, and clears it.
 func Run(m *testing.M, o Options, use func(*Stage)) (code int) {
-	fail := func(what string, err error) int {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", what, err)
-		return 1
-	}
-	dir, err := os.MkdirTemp("", "spillway-stage-")
-	if err != nil {
-		return fail("cannot make the stage's folder", err)
-	}
-	o.Dir, o.Out = dir, os.Stderr
-	s, err := Set(context.Background(), o)
-	defer func() {
-		if err := s.Clear(context.Background()); err != nil {
-			code = fail("cannot clear the stage", err)
+	return testmain.Run(m, "stage", func(dir string) (stop func() error, err error) {
+		o.Dir, o.Out = dir, os.Stderr
+		s, err := Set(context.Background(), o)
+		if err == nil {
+			use(s)
 		}
-		if code != 0 {
-			fmt.Fprintln(os.Stderr, "logs are kept in", dir)
-		} else if err := os.RemoveAll(dir); err != nil {
-			code = fail("cannot remove the stage's folder", err)
-		}
-	}()
-	if err != nil {
-		return fail("cannot set the stage", err)
-	}
-	use(s)
-	return m.Run()
+		return func() error { return s.Clear(context.Background()) }, err
+	})
 }
 
 // OwnNodes are two machines of the upstream cluster, in zones a and b, with the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
+	"github.com/spillway-io/spillway/e2e/testmain"
 )
 
 const (
@@ -36,35 +37,7 @@ type stage struct {
 // shared is set by TestMain and only read afterwards.
 var shared stage //nolint:gochecknoglobals // TestMain has no other way to hand the clusters to the tests.
 
-func TestMain(m *testing.M) {
-	os.Exit(runOnStage(m))
-}
-
-func runOnStage(m *testing.M) (code int) {
-	dir, err := os.MkdirTemp("", "spillway-stories-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	stop, err := shared.set(dir)
-	defer func() {
-		if err := stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "cannot clear the stage:", err)
-			code = 1
-		}
-		if code != 0 {
-			fmt.Fprintln(os.Stderr, "logs are kept in", dir)
-		} else if err := os.RemoveAll(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cannot set the stage:", err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(testmain.Run(m, "stories", shared.set)) }
 
 // set builds and starts everything; stop must be called even after an error.
 func (s *stage) set(dir string) (stop func() error, err error) {
