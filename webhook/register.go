@@ -24,9 +24,10 @@ import (
 // Path is where the server answers for pods.
 const Path = "/mutate-pods"
 
-// admissionTimeoutSeconds is how long an API server waits for an answer. A slow
-// answer holds up the user's request, so it is well below the default of 10.
-const admissionTimeoutSeconds = 5
+// admissionTimeoutSeconds is how long an API server waits for an answer. Two batches
+// of an allocator on a machine that is far too busy fit in; quiet, it takes
+// milliseconds. It is the default of Kubernetes.
+const admissionTimeoutSeconds = 10
 
 // registerTimeout is how long one attempt to register may take.
 const registerTimeout = 10 * time.Second

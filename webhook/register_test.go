@@ -56,7 +56,7 @@ func TestConfigurationPromises(t *testing.T) {
 		if *entry.ClientConfig.URL != "https://127.0.0.1:9443/mutate-pods" || *entry.FailurePolicy != admissionregistrationv1.Ignore {
 			t.Errorf("URL %s, failure policy %s", *entry.ClientConfig.URL, *entry.FailurePolicy)
 		}
-		if *entry.ReinvocationPolicy != admissionregistrationv1.IfNeededReinvocationPolicy || *entry.SideEffects != admissionregistrationv1.SideEffectClassNoneOnDryRun || *entry.TimeoutSeconds != 5 {
+		if *entry.ReinvocationPolicy != admissionregistrationv1.IfNeededReinvocationPolicy || *entry.SideEffects != admissionregistrationv1.SideEffectClassNoneOnDryRun || *entry.TimeoutSeconds != 10 {
 			t.Errorf("reinvocation %s, side effects %s, timeout %d s", *entry.ReinvocationPolicy, *entry.SideEffects, *entry.TimeoutSeconds)
 		}
 		if rule := entry.Rules[0]; len(entry.Rules) != 1 || len(rule.Operations) != 1 || rule.Operations[0] != admissionregistrationv1.Create || rule.Resources[0] != "pods" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
@@ -120,6 +122,20 @@ func TestCannotRead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSlowServerLosesNoSubset: an API server that is so busy that it takes three
+// seconds to answer is waited for; a pod without its subset could land anywhere.
+func TestSlowServerLosesNoSubset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(0)
+		api.ws.Spec.Subsets[0].MaxReplicas = new(intstr.FromString("50%"))
+		api.liveReplicas, api.targetTakes = 2, 3*time.Second
+		d := newAllocator(t, api).Decide(t.Context(), "default", newPod(), "uid", false)
+		if d.Subset == nil || d.Subset.Name != "a" {
+			t.Errorf("got %+v, want a", d)
+		}
+	})
 }
 
 // TestStaleCache: a create that cannot be, by what the cache has, is decided on

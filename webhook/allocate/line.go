@@ -14,7 +14,7 @@ const (
 	maxBatch = 512
 	// batchTimeout bounds a batch, tries included. It must leave an API server
 	// that waits for two batches within admissionTimeoutSeconds.
-	batchTimeout = 2 * time.Second
+	batchTimeout = 4 * time.Second
 )
 
 // line is where the pods of one WorkloadSpread wait. There is a line as long as

@@ -29,7 +29,7 @@ type server struct {
 	// changed is the WorkloadSpread as it was when its spec changed last; nil: never.
 	changed *v1alpha1.WorkloadSpread
 	// How long a request takes; batches form meanwhile.
-	writeTakes, readTakes time.Duration
+	writeTakes, readTakes, targetTakes time.Duration
 
 	// cached is what the cache has, and the API server has no longer.
 	cached                                            []*corev1.Pod
@@ -106,7 +106,12 @@ func (s *server) Target(context.Context, *v1alpha1.WorkloadSpread) (spread.Targe
 	return spread.Target{Replicas: &s.replicas}, true, s.targetErr
 }
 
-func (s *server) LiveTarget(context.Context, *v1alpha1.WorkloadSpread) (spread.Target, bool, error) {
+func (s *server) LiveTarget(ctx context.Context, _ *v1alpha1.WorkloadSpread) (spread.Target, bool, error) {
+	select {
+	case <-time.After(s.targetTakes):
+	case <-ctx.Done():
+		return spread.Target{}, false, ctx.Err()
+	}
 	return spread.Target{Replicas: &s.liveReplicas}, true, s.targetErr
 }
 
