@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -34,6 +35,9 @@ type Options struct {
 	HealthAddress string
 	// MetricsAddress serves /metrics over HTTP; "0" turns it off.
 	MetricsAddress string
+	// ProfileAddress serves /debug/pprof over HTTP, to whoever asks: it must be a
+	// loopback address. Empty turns it off.
+	ProfileAddress string
 	// Metrics is where the metrics are registered.
 	Metrics prometheus.Registerer
 	// Traces records the admissions of pods; nil: they are not recorded.
@@ -98,6 +102,7 @@ func (o Options) Validate() error {
 	}
 	check(o.Upstream != nil, "upstream cluster: no configuration")
 	check(o.Port > 0 && o.Port < 1<<16, "port %d: not between 1 and 65535", o.Port)
+	check(o.ProfileAddress == "" || isLoopback(o.ProfileAddress), "profile address %q: no host:port whose host is a loopback address, such as 127.0.0.1:6060", o.ProfileAddress)
 	check(o.DrainDelay >= 0, "drain delay %s: negative", o.DrainDelay)
 	check(slices.Contains(o.Policy.RoutingKeys, api.NodeTypeLabel), "routing keys: %q must be among them, since placement requires it", api.NodeTypeLabel)
 	check(o.Backoff.Base > 0 && o.Backoff.Max >= o.Backoff.Base, "unschedulable backoff %s up to %s: not a positive time, or falling", o.Backoff.Base, o.Backoff.Max)
@@ -107,6 +112,12 @@ func (o Options) Validate() error {
 		errs = append(errs, o.Register.validate())
 	}
 	return errors.Join(errs...)
+}
+
+// isLoopback says that an address to listen at is reached by this machine only.
+func isLoopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback()
 }
 
 func (r Registration) validate() error {

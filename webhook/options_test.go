@@ -32,6 +32,8 @@ func TestOptionsValidate(t *testing.T) {
 		"both-url-and-service":  {func(o *webhook.Options) { o.Register.Pods[0].Service.Name = "webhook" }, "either a URL or a service"},
 		"plain-http":            {func(o *webhook.Options) { o.Register.Policies.URL = "http://127.0.0.1:1" }, "https://host:port"},
 		"no-ca":                 {func(o *webhook.Options) { o.Register.CABundle = nil }, "a registration needs a CA (--ca-file)"},
+		"profiles":              {func(o *webhook.Options) { o.ProfileAddress = "127.0.0.1:6060" }, ""},
+		"profiles-for-all":      {func(o *webhook.Options) { o.ProfileAddress = ":6060" }, `profile address ":6060"`},
 		"no-name":               {func(o *webhook.Options) { o.Register.Name = "" }, "no name"},
 		"failure-policy":        {func(o *webhook.Options) { o.Register.FailurePolicy = "fail" }, `failure policy "fail"`},
 		"two-certificates":      {func(o *webhook.Options) { o.Certificates.Secret = "certs" }, "either a directory (--cert-dir) or a Secret (--cert-secret)"},

@@ -100,6 +100,7 @@ func newManager(opts Options) (manager.Manager, error) {
 		Scheme:                 scheme,
 		HealthProbeBindAddress: opts.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: opts.MetricsAddress},
+		PprofBindAddress:       opts.ProfileAddress,
 		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: cachedObjects(opts)},
 
 		LeaderElection:                opts.LeaderElection,
