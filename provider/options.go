@@ -104,6 +104,9 @@ type Options struct {
 	HealthAddress string
 	// MetricsAddress serves /metrics over HTTP; "0" turns it off.
 	MetricsAddress string
+	// ProfileAddress serves /debug/pprof over HTTP, to whoever asks: it must be a
+	// loopback address. Empty turns it off.
+	ProfileAddress string
 	// Metrics is where the metrics are registered.
 	Metrics prometheus.Registerer
 	// Traces records the way of pods whose admission was recorded; nil: it is not.
@@ -138,6 +141,7 @@ func (o Options) Validate() error {
 	check(!o.LeaderElect || o.LeaderElectNamespace != "", "--leader-elect-namespace: needed with --leader-elect")
 	problems := validation.IsDNS1123Label(o.ClaimNamespace)
 	check(len(problems) == 0, "--claim-namespace %q: %s", o.ClaimNamespace, strings.Join(problems, "; "))
+	check(o.ProfileAddress == "" || isLoopback(o.ProfileAddress), "--pprof-address %q: no host:port whose host is a loopback address, such as 127.0.0.1:6060", o.ProfileAddress)
 	check(o.Metrics != nil, "metrics: no registry")
 	return errors.Join(errs...)
 }
@@ -157,6 +161,12 @@ func kubeletPort(address string) (int32, error) {
 		return 0, errors.New("a port from 1 to 65535 is needed")
 	}
 	return int32(port), nil
+}
+
+// isLoopback says that an address to listen at is reached by this machine only.
+func isLoopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback()
 }
 
 // validateName refuses what the API would, and names that cannot be a label

@@ -202,6 +202,7 @@ func newManager(ctx context.Context, opts Options, identity string, informers *r
 		Cache:                               upstreamCache(opts.Name, patient, informers),
 		HealthProbeBindAddress:              opts.HealthAddress,
 		Metrics:                             metricsserver.Options{BindAddress: opts.MetricsAddress},
+		PprofBindAddress:                    opts.ProfileAddress,
 		LeaderElection:                      opts.LeaderElect,
 		LeaderElectionResourceLockInterface: lease,
 		LeaderElectionReleaseOnCancel:       true,
