@@ -158,7 +158,8 @@ fuzz: ## Run every fuzz target, FUZZTIME=30s each
 bench: ## Admission per request, beside webhooks that do nothing, and pods per second through a virtual node; BENCH_SHORT=1 is quicker
 	go test -run '^$$' -bench . -benchmem ./webhook/... ./provider/capacity
 	cd e2e && go run ./cmd/admission $(if $(BENCH_SHORT),-rounds 2 -admissions 500)
-	cd e2e && go run ./cmd/bench $(if $(BENCH_SHORT),-pods 200)
+	cd e2e && go run ./cmd/bench $(if $(BENCH_SHORT),-rounds 1)
+	$(if $(BENCH_SHORT),,cd e2e && go run ./cmd/bench -pods 5000 -rounds 1 -whole=false)
 
 .PHONY: cover
 cover: ## Coverage of the tests of the main module, in coverage.html

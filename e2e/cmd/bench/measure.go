@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/spillway-io/spillway/e2e/playground"
 )
@@ -22,12 +19,17 @@ const clients = 16
 
 // load is what is created and where.
 type load struct {
-	cluster   *playground.Cluster
+	client    kubernetes.Interface
 	namespace string
 	labels    map[string]string
-	pods      int
+	// node is the node that the pods name; empty leaves them to the scheduler.
+	node string
+	pods int
 	// processes are measured meanwhile, under these names.
 	processes map[string]*playground.Process
+	// before and loaded, if set, are called before the first pod is created, and as
+	// soon as all are Running.
+	before, loaded func(context.Context) error
 }
 
 // result is what was seen.
@@ -37,49 +39,57 @@ type result struct {
 	// allRunning is the time from the first request to the last pod's Running,
 	// allGone that from the first deletion to the last pod's end.
 	allRunning, allGone time.Duration
-	// used is what the processes used until all pods were Running.
-	used map[string]playground.Usage
+	// used is what the processes used until all pods were Running, and ended what
+	// they used from then on until all were gone.
+	used, ended map[string]playground.Usage
 }
 
 func (r result) rate() float64 { return float64(len(r.latencies)) / r.allRunning.Seconds() }
+
+func (r result) endRate() float64 { return float64(len(r.latencies)) / r.allGone.Seconds() }
 
 func (r result) percentile(p int) time.Duration {
 	return r.latencies[min(len(r.latencies)-1, len(r.latencies)*p/100)]
 }
 
-func (r result) cpu(process string, pods int) string {
-	used, ok := r.used[process]
-	if !ok {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f s (%.1f ms/pod)", used.CPU.Seconds(), used.CPU.Seconds()*1000/float64(pods))
-}
-
-func (r result) memory(process string) string {
-	used, ok := r.used[process]
-	if !ok {
-		return "-"
-	}
-	return fmt.Sprintf("%d MiB", used.Resident>>20)
-}
-
-// ledger notes when each pod was asked for, ran and went.
-type ledger struct {
-	mu                     sync.Mutex
-	asked, running, ending map[string]time.Time
+// perPod is the CPU time that a process used for each pod, in milliseconds.
+func (r result) perPod(used map[string]playground.Usage, process string) float64 {
+	return used[process].CPU.Seconds() * 1000 / float64(len(r.latencies))
 }
 
 func measure(ctx context.Context, l load) (result, error) {
-	if err := l.cluster.CreateNamespace(ctx, l.namespace, nil); err != nil {
-		return result{}, err
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}
+	if _, err := l.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
+		return result{}, fmt.Errorf("cannot create the namespace: %w", err)
 	}
-	notes := &ledger{asked: map[string]time.Time{}, running: map[string]time.Time{}, ending: map[string]time.Time{}}
+	notes := newLedger()
 	stop, err := notes.watch(ctx, l)
 	if err != nil {
 		return result{}, err
 	}
 	defer stop()
+	if err := call(ctx, l.before); err != nil {
+		return result{}, err
+	}
+	r, err := l.run(ctx, notes)
+	if err != nil {
+		return result{}, err
+	}
+	if err := call(ctx, l.loaded); err != nil {
+		return result{}, err
+	}
+	return r, l.end(ctx, notes, &r)
+}
 
+func call(ctx context.Context, hook func(context.Context) error) error {
+	if hook == nil {
+		return nil
+	}
+	return hook(ctx)
+}
+
+// run creates the pods and waits until they are Running.
+func (l load) run(ctx context.Context, notes *ledger) (result, error) {
 	before, err := sample(l.processes)
 	if err != nil {
 		return result{}, err
@@ -87,7 +97,7 @@ func measure(ctx context.Context, l load) (result, error) {
 	began := time.Now()
 	if err := l.each(ctx, func(ctx context.Context, name string) error {
 		notes.note(notes.asked, name)
-		_, err := l.cluster.Client().CoreV1().Pods(l.namespace).Create(ctx, l.pod(name), metav1.CreateOptions{})
+		_, err := l.client.CoreV1().Pods(l.namespace).Create(ctx, l.pod(name), metav1.CreateOptions{})
 		return err
 	}); err != nil {
 		return result{}, fmt.Errorf("cannot create the pods: %w", err)
@@ -101,20 +111,30 @@ func measure(ctx context.Context, l load) (result, error) {
 	}
 	r := notes.result(began)
 	r.used = difference(before, after)
+	return r, nil
+}
 
-	began = time.Now()
+// end deletes the pods and waits until they are gone.
+func (l load) end(ctx context.Context, notes *ledger, r *result) error {
+	before, err := sample(l.processes)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	if err := l.each(ctx, func(ctx context.Context, name string) error {
-		return l.cluster.Client().CoreV1().Pods(l.namespace).Delete(ctx, name, metav1.DeleteOptions{})
+		return l.client.CoreV1().Pods(l.namespace).Delete(ctx, name, metav1.DeleteOptions{})
 	}); err != nil {
-		return result{}, fmt.Errorf("cannot delete the pods: %w", err)
+		return fmt.Errorf("cannot delete the pods: %w", err)
 	}
 	if err := notes.wait(ctx, "all pods are gone", notes.ending, l.pods); err != nil {
-		return result{}, err
+		return err
 	}
-	for _, at := range notes.ending {
-		r.allGone = max(r.allGone, at.Sub(began))
+	after, err := sample(l.processes)
+	if err != nil {
+		return err
 	}
-	return r, nil
+	r.allGone, r.ended = notes.last(notes.ending, began), difference(before, after)
+	return nil
 }
 
 // each calls do for every pod's name, several at a time.
@@ -132,79 +152,11 @@ func (l load) pod(name string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: l.labels},
 		Spec: corev1.PodSpec{
+			NodeName:                      l.node,
 			TerminationGracePeriodSeconds: &grace,
 			Containers:                    []corev1.Container{{Name: "app", Image: "app:1"}, {Name: "exporter", Image: "exporter:1"}},
 		},
 	}
-}
-
-func (n *ledger) watch(ctx context.Context, l load) (stop func(), err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	factory := informers.NewSharedInformerFactoryWithOptions(l.cluster.Client(), 0, informers.WithNamespace(l.namespace))
-	_, err = factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { n.sees(o.(*corev1.Pod)) },
-		UpdateFunc: func(_, o any) { n.sees(o.(*corev1.Pod)) },
-		DeleteFunc: func(o any) {
-			if name, err := cache.DeletionHandlingObjectToName(o); err == nil {
-				n.note(n.ending, name.Name)
-			}
-		},
-	})
-	stop = func() {
-		cancel()
-		factory.Shutdown()
-	}
-	if err != nil {
-		stop()
-		return nil, fmt.Errorf("cannot watch the pods: %w", err)
-	}
-	factory.Start(ctx.Done())
-	for _, synced := range factory.WaitForCacheSync(ctx.Done()) {
-		if !synced {
-			stop()
-			return nil, errors.New("cannot watch the pods: the cache was not filled in time")
-		}
-	}
-	return stop, nil
-}
-
-func (n *ledger) sees(pod *corev1.Pod) {
-	if pod.Status.Phase == corev1.PodRunning {
-		n.note(n.running, pod.Name)
-	}
-}
-
-// note keeps the first time at which something happened.
-func (n *ledger) note(when map[string]time.Time, name string) {
-	now := time.Now()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if _, noted := when[name]; !noted {
-		when[name] = now
-	}
-}
-
-func (n *ledger) wait(ctx context.Context, what string, when map[string]time.Time, pods int) error {
-	return playground.Eventually(ctx, what, func(context.Context) error {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if len(when) < pods {
-			return fmt.Errorf("%d of %d", len(when), pods)
-		}
-		return nil
-	})
-}
-
-func (n *ledger) result(began time.Time) result {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var r result
-	for name, at := range n.running {
-		r.latencies = append(r.latencies, at.Sub(n.asked[name]))
-		r.allRunning = max(r.allRunning, at.Sub(began))
-	}
-	slices.Sort(r.latencies)
-	return r
 }
 
 func sample(processes map[string]*playground.Process) (map[string]playground.Usage, error) {
@@ -224,4 +176,14 @@ func difference(before, after map[string]playground.Usage) map[string]playground
 		used[name] = playground.Usage{CPU: after[name].CPU - before[name].CPU, Resident: after[name].Resident}
 	}
 	return used
+}
+
+// middle is the median of what is measured in several rounds.
+func middle(rounds []result, figure func(result) float64) float64 {
+	figures := make([]float64, 0, len(rounds))
+	for _, r := range rounds {
+		figures = append(figures, figure(r))
+	}
+	slices.Sort(figures)
+	return figures[len(figures)/2]
 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// profiler takes profiles of the virtual node's process while it is loaded.
+type profiler struct {
+	dir, address string
+	// cpu tells how the CPU profile that is under way ended.
+	cpu chan error
+}
+
+// newProfiler writes to dir; an empty one is nobody who wants any.
+func newProfiler(ctx context.Context, dir string) (*profiler, error) {
+	if dir == "" {
+		return nil, nil //nolint:nilnil // A nil profiler is one that does nothing.
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("cannot find a port for profiles: %w", err)
+	}
+	address := listener.Addr().String()
+	return &profiler{dir: dir, address: address, cpu: make(chan error, 1)}, errors.Join(os.MkdirAll(dir, 0o755), listener.Close())
+}
+
+// arguments have the virtual node serve its profiles.
+func (p *profiler) arguments() []string {
+	if p == nil {
+		return nil
+	}
+	return []string{"--pprof-address=" + p.address}
+}
+
+// begin takes a profile of so many seconds of the CPU; it does not wait for that.
+func (p *profiler) begin(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	go func() { p.cpu <- p.take(ctx, "cpu", "profile?seconds="+strconv.Itoa(int(profiled.Seconds()))) }()
+	return nil
+}
+
+// end takes profiles of what was allocated and is kept, and waits for that of the CPU.
+func (p *profiler) end(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	return errors.Join(p.take(ctx, "heap", "heap?gc=1"), p.take(ctx, "goroutines", "goroutine"), <-p.cpu)
+}
+
+func (p *profiler) take(ctx context.Context, name, path string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*profiled+10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/debug/pprof/"+path, nil)
+	if err != nil {
+		return fmt.Errorf("cannot ask for a profile: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("cannot take a profile: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	file, err := os.Create(filepath.Join(p.dir, name+".pprof"))
+	if err != nil {
+		return fmt.Errorf("cannot keep a profile: %w", err)
+	}
+	_, err = io.Copy(file, response.Body)
+	return errors.Join(err, file.Close())
+}
