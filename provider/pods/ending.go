@@ -1,10 +1,15 @@
 package pods
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-io/spillway/provider/translate"
 )
+
+// ending is how long it is not told that a pod's deletion was observed.
+const ending = 10 * time.Second
 
 // terminate passes the deletion on, again when it has become more urgent.
 func (w World) terminate(node Node) Action {
@@ -19,6 +24,27 @@ func (w World) terminate(node Node) Action {
 	}
 	if w.DownstreamLive {
 		action.Again = unseenRetry
+	}
+	return w.untold(action)
+}
+
+// untold keeps back a status that only says that the pod's deletion was observed, for
+// as long as most pods need to end. A deletion is a new generation like any other, but
+// who waits for it waits for the pod's end: for most pods the write would be in vain.
+func (w World) untold(action Action) Action {
+	up := w.Upstream
+	if action.Status == nil || up.DeletionGracePeriodSeconds == nil || !translate.OnlyObserved(&up.Status, action.Status) {
+		return action
+	}
+	asked := up.DeletionTimestamp.Add(-time.Duration(*up.DeletionGracePeriodSeconds) * time.Second)
+	// A clock that is another one at worst keeps nothing back.
+	since := w.Now.Sub(asked)
+	if since < 0 || since >= ending {
+		return action
+	}
+	action.Status, action.DownstreamNode = nil, ""
+	if action.Again == 0 {
+		action.Again = ending - since
 	}
 	return action
 }
