@@ -84,6 +84,9 @@ func (b *inbox) retry(uid types.UID, tries int) bool {
 	return true
 }
 
+// wait has a routine event taken out again when it may have become needless.
+func (b *inbox) wait(uid types.UID) { b.queue.AddAfter(uid, routinePatience) }
+
 // done forgets a version that was written or given up. A later one that came
 // meanwhile stays, and is in the queue.
 func (b *inbox) done(event news) {

@@ -32,6 +32,11 @@ const (
 	// second.
 	overallRate  = 50
 	overallBurst = 100
+	// routineRate and routineBurst bound, of them, those for routine events. While
+	// thousands of pods start at once all of them are late, and a write for each would
+	// make them later still.
+	routineRate  = 5
+	routineBurst = 20
 	// maxLookups is how often an event waits for its pod, half a second together:
 	// the caches of pods may be behind the stream of events.
 	maxLookups = 3
@@ -55,6 +60,7 @@ type Runner struct {
 	inbox   *inbox
 	budget  *budget
 	overall flowcontrol.RateLimiter
+	routine flowcontrol.RateLimiter
 }
 
 // NewRunner returns a Runner that has not started.
@@ -64,6 +70,7 @@ func NewRunner(sources Sources) *Runner {
 		inbox:   newInbox(),
 		budget:  newBudget(sources.Clock),
 		overall: flowcontrol.NewTokenBucketRateLimiter(overallRate, overallBurst),
+		routine: flowcontrol.NewTokenBucketRateLimiter(routineRate, routineBurst),
 	}
 }
 
@@ -143,6 +150,9 @@ func (r *Runner) process(ctx context.Context, uid types.UID) {
 		if r.inbox.retry(uid, maxLookups) {
 			return
 		}
+	case mirrored != nil && routine(event.Event) && !r.routine.TryAccept():
+		r.inbox.wait(uid)
+		return
 	case mirrored != nil:
 		if !r.show(ctx, event, mirrored) {
 			return
