@@ -111,10 +111,10 @@ func (v *virtualNode) recovered() {
 func open(ctx context.Context, opts Options) (*virtualNode, error) {
 	v := &virtualNode{opts: opts, rules: opts.Rules, identity: identity(opts.HealthAddress), gate: claim.NewGate()}
 	var err error
-	if v.upstream, err = kubernetes.NewForConfig(opts.Upstream); err != nil {
+	if v.upstream, err = kubernetes.NewForConfig(inProtobuf(opts.Upstream)); err != nil {
 		return nil, fmt.Errorf("cannot open the upstream cluster: %w", err)
 	}
-	if v.downstream, err = kubernetes.NewForConfig(guarded(opts.Downstream, v.gate)); err != nil {
+	if v.downstream, err = kubernetes.NewForConfig(inProtobuf(guarded(opts.Downstream, v.gate))); err != nil {
 		return nil, fmt.Errorf("cannot open the downstream cluster: %w", err)
 	}
 	port, err := kubeletPort(opts.KubeletAddress)
