@@ -54,7 +54,8 @@
 // given up until the next one; what is merely forbidden is tried again every
 // minute. A downstream pod that no downstream node could hold
 // says so in the upstream pod's status while it waits. What only tells how the
-// preparation of a pod gets on waits for its start (preparing.go).
+// preparation of a pod gets on waits for its start (preparing.go), and that its
+// deletion was observed for its end (ending.go).
 //
 // The package refuses to touch a downstream object that is not ours, to write
 // upstream metadata other than its own annotation, and to read Secrets.
