@@ -184,6 +184,21 @@ func middle(rounds []result, figure func(result) float64) float64 {
 	for _, r := range rounds {
 		figures = append(figures, figure(r))
 	}
+	return median(figures)
+}
+
+// compared is the median of one rate as a part of another, round by round: a machine
+// that others use, too, is another one in the next round.
+func compared(rounds, of []result, rate func(result) float64) float64 {
+	parts := make([]float64, 0, len(rounds))
+	for i := range rounds {
+		parts = append(parts, rate(rounds[i])/rate(of[i]))
+	}
+	return median(parts)
+}
+
+func median(figures []float64) float64 {
 	slices.Sort(figures)
-	return figures[len(figures)/2]
+	n := len(figures)
+	return (figures[(n-1)/2] + figures[n/2]) / 2
 }

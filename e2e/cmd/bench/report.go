@@ -67,8 +67,8 @@ func (m measured) ratios(out io.Writer, pods int) error {
 		name         string
 		value, limit float64
 	}{
-		{fmt.Sprintf("provider-throughput-%d", pods), middle(m.bound, result.rate) / middle(m.bare, result.rate), leastOfBare},
-		{fmt.Sprintf("provider-delete-%d", pods), middle(m.bound, result.endRate) / middle(m.bare, result.endRate), leastOfBare},
+		{fmt.Sprintf("provider-throughput-%d", pods), compared(m.bound, m.bare, result.rate), leastOfBare},
+		{fmt.Sprintf("provider-delete-%d", pods), compared(m.bound, m.bare, result.endRate), leastOfBare},
 		{"provider-cpu-ms-per-pod", middle(m.bound, func(r result) float64 { return r.perPod(r.used, nodeProcess) }), mostCPU},
 		{"provider-rss-kib-per-pod", middle(m.bound, memory), mostMemory},
 	} {
