@@ -141,7 +141,7 @@ func (o Options) Validate() error {
 	check(!o.LeaderElect || o.LeaderElectNamespace != "", "--leader-elect-namespace: needed with --leader-elect")
 	problems := validation.IsDNS1123Label(o.ClaimNamespace)
 	check(len(problems) == 0, "--claim-namespace %q: %s", o.ClaimNamespace, strings.Join(problems, "; "))
-	check(o.ProfileAddress == "" || isLoopback(o.ProfileAddress), "--pprof-address %q: no host:port whose host is a loopback address, such as 127.0.0.1:6060", o.ProfileAddress)
+	check(o.ProfileAddress == "" || isLoopback(o.ProfileAddress), "--profile-address %q: no host:port whose host is a loopback address, such as 127.0.0.1:6060", o.ProfileAddress)
 	check(o.Metrics != nil, "metrics: no registry")
 	return errors.Join(errs...)
 }

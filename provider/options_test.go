@@ -133,8 +133,8 @@ func TestOptionsValidate(t *testing.T) {
 
 		"profiles":           {func(o *provider.Options) { o.ProfileAddress = "127.0.0.1:6060" }, nil},
 		"profiles-ipv6":      {func(o *provider.Options) { o.ProfileAddress = "[::1]:6060" }, nil},
-		"profiles-for-all":   {func(o *provider.Options) { o.ProfileAddress = ":6060" }, []string{`--pprof-address ":6060": `}},
-		"profiles-elsewhere": {func(o *provider.Options) { o.ProfileAddress = "192.0.2.7:6060" }, []string{"--pprof-address "}},
+		"profiles-for-all":   {func(o *provider.Options) { o.ProfileAddress = ":6060" }, []string{`--profile-address ":6060": `}},
+		"profiles-elsewhere": {func(o *provider.Options) { o.ProfileAddress = "192.0.2.7:6060" }, []string{"--profile-address "}},
 
 		"probe-often":      {func(o *provider.Options) { o.ProbeInterval = 100 * time.Millisecond }, nil},
 		"probe-too-often":  {func(o *provider.Options) { o.ProbeInterval = time.Millisecond }, []string{"--probe-interval 1ms: from 100ms to 1m0s"}},

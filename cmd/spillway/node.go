@@ -115,7 +115,7 @@ func (f *nodeFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.options.ClaimNamespace, "claim-namespace", "spillway-system", "downstream namespace of the lease by which one process at a time writes there for this node; created if missing")
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
-	flags.StringVar(&f.options.ProfileAddress, "pprof-address", "", "loopback host:port for Go's profiles, /debug/pprof, such as 127.0.0.1:6060; empty: off")
+	flags.StringVar(&f.options.ProfileAddress, "profile-address", "", "loopback host:port for Go's profiles, /debug/pprof, such as 127.0.0.1:6060; empty: off")
 	f.traces.register(flags)
 	flags.BoolVar(&f.options.MirrorEvents, "mirror-events", true, "show events about downstream pods, such as the downstream scheduler's and kubelet's, at the upstream pods")
 	flags.BoolVar(&f.options.ReflectServices, "reflect-services", false,

@@ -73,7 +73,7 @@ and keeps the caBundle of webhook configurations (--ca-bundle-into). With
 	f.certificates(flags)
 	flags.StringVar(&f.options.HealthAddress, "health-address", ":8081", `host:port for /healthz and /readyz; "0": off`)
 	flags.StringVar(&f.options.MetricsAddress, "metrics-address", ":8080", `host:port for /metrics; "0": off`)
-	flags.StringVar(&f.options.ProfileAddress, "profile-address", "", "host:port for profiles of the process (/debug/pprof); empty: off")
+	flags.StringVar(&f.options.ProfileAddress, "profile-address", "", "loopback host:port for Go's profiles, /debug/pprof, such as 127.0.0.1:6060; empty: off")
 	f.traces.register(flags)
 	flags.DurationVar(&f.options.DrainDelay, "drain-delay", 5*time.Second, "how long to keep answering after being told to stop")
 	flags.StringSliceVar(&f.routingKeys, "routing-keys", stash.DefaultRoutingKeys(), "node labels whose requirements stay upstream")

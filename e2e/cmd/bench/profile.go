@@ -38,7 +38,7 @@ func (p *profiler) arguments() []string {
 	if p == nil {
 		return nil
 	}
-	return []string{"--pprof-address=" + p.address}
+	return []string{"--profile-address=" + p.address}
 }
 
 // begin takes a profile of so many seconds of the CPU; it does not wait for that.
