@@ -10,8 +10,6 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
-	kjson "sigs.k8s.io/json"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -21,6 +19,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/mutate"
+	"github.com/spillway-io/spillway/webhook/review"
 	"github.com/spillway-io/spillway/webhook/sidecar"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
@@ -89,14 +88,21 @@ func (h *Handler) judge(ctx context.Context, req admission.Request) (v verdict) 
 	if req.Operation != admissionv1.Create || req.SubResource != "" {
 		return skipped(mutate.NotCreated, nil)
 	}
-	pod := &corev1.Pod{}
-	unknown, err := kjson.UnmarshalStrict(req.Object.Raw, pod)
+	pod, err := review.ReadHead(req.Object.Raw)
 	if err != nil {
-		return refused(http.StatusBadRequest, fmt.Errorf("cannot read the pod of the request: %w", err))
+		return refused(http.StatusBadRequest, err)
 	}
-	in := mutate.Input{Pod: pod, Create: true, Sidecars: h.sidecars(), Key: string(req.UID), Now: time.Now(), TraceParent: h.traceParent(ctx)}
+	in := mutate.Input{Pod: pod.Head, Create: true, Sidecars: h.sidecars(), Key: string(req.UID), Now: time.Now(), TraceParent: h.traceParent(ctx)}
 	if in.Namespace, err = h.namespace(ctx, req, in); err != nil {
 		return refused(http.StatusInternalServerError, err)
+	}
+	// What is not ours is told by its head. That is half of what reading it costs.
+	if reason, warning := mutate.Verdict(in, h.Policy); reason != "" {
+		return skipped(reason, warnings(warning))
+	}
+	unknown, err := pod.Read()
+	if err != nil {
+		return refused(http.StatusBadRequest, err)
 	}
 	in.Spread = h.chooseSubset(ctx, req, in)
 	out := mutate.Admit(in, h.Policy)
@@ -173,11 +179,11 @@ func answer(raw []byte, in mutate.Input, out mutate.Outcome, unknown []error) ve
 	if len(operations) > 0 {
 		v.response = admission.Patched("", operations...)
 	}
-	warnings := slices.Concat(out.Warnings, lostFields(unknown))
+	told := slices.Concat(out.Warnings, lostFields(unknown))
 	if in.Spread != nil {
-		warnings = append(warnings, in.Spread.Warnings...)
+		told = append(told, in.Spread.Warnings...)
 	}
-	v.response = v.response.WithWarnings(warnings...)
+	v.response = v.response.WithWarnings(told...)
 	switch {
 	case out.SpreadFailed != nil:
 		v.outcome, v.reason, v.err = outcomeFailed, stepSpread, out.SpreadFailed
@@ -202,6 +208,13 @@ func lostFields(unknown []error) []string {
 		return nil
 	}
 	return []string{"this version of Spillway does not know, and cannot carry downstream: " + strings.Join(names, ", ")}
+}
+
+func warnings(warning string) []string {
+	if warning == "" {
+		return nil
+	}
+	return []string{warning}
 }
 
 func skipped(reason mutate.Reason, warnings []string) verdict {

@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/spillway-io/spillway/webhook/catalog"
 	"github.com/spillway-io/spillway/webhook/workload"
@@ -66,13 +65,13 @@ func Run(ctx context.Context, opts Options) error {
 		Events:     mgr.GetEventRecorder("spillway-webhook"),
 		Metrics:    metrics,
 	}
-	pods := admission.Webhook{Handler: handler}
+	var withContext func(context.Context, *http.Request) context.Context
 	if opts.Traces != nil {
 		handler.Tracer = opts.Traces.Tracer(tracerName)
-		pods.WithContextFunc = withCallersTrace
+		withContext = withCallersTrace
 	}
-	server.Register(Path, &pods)
-	server.Register(FirstPath, &admission.Webhook{Handler: first{handler}, WithContextFunc: pods.WithContextFunc})
+	server.Register(Path, NewPodServer(handler, withContext))
+	server.Register(FirstPath, NewPodServer(first{handler}, withContext))
 	addPolicies(mgr, server, others, opts)
 	if err := addChecks(ctx, mgr, server, spreadsServed, sidecarsServed); err != nil {
 		return err
