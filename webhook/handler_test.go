@@ -95,7 +95,7 @@ func TestHandler(t *testing.T) {
 			patch: `[{"op":"add","path":"/metadata/annotations","value":{"clusterSelector":"{\"nodeSelector\":{\"disk\":\"ssd\"}}","spillway.io/stash":"v1:sha256:910f1f140287c31b5e39d54f7b41a7dcfb6b0a37c6f79048a4f98d30c65988e9"}},` +
 				`{"op":"remove","path":"/spec/nodeSelector"},` +
 				`{"op":"add","path":"/spec/affinity","value":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"type","operator":"In","values":["virtual-kubelet"]}]}]}}}},` +
-				`{"op":"add","path":"/spec/tolerations","value":[{"effect":"NoSchedule","key":"virtual-kubelet.io/provider","operator":"Equal","value":"spillway"}]}]`,
+				`{"op":"add","path":"/spec/tolerations","value":[{"key":"virtual-kubelet.io/provider","operator":"Equal","value":"spillway","effect":"NoSchedule"}]}]`,
 		},
 		"skipped": {
 			reason:  "a pod that did not ask is allowed without a patch",
@@ -152,7 +152,7 @@ func TestHandler(t *testing.T) {
 			warnings: []string{`this version of Spillway does not know, and cannot carry downstream: unknown field "spec.affinity.nodeAffinity.future"`},
 			patch: `[{"op":"add","path":"/metadata/annotations","value":{"clusterSelector":"{\"nodeSelector\":{\"type\":\"virtual-kubelet\"},\"affinity\":{\"nodeAffinity\":{}}}","spillway.io/stash":"v1:sha256:d9aba48f248adb04d60e884f3a24e00a86be53ad8a82056d59f74da4e8d3af1c"}},` +
 				`{"op":"remove","path":"/spec/affinity"},` +
-				`{"op":"add","path":"/spec/tolerations","value":[{"effect":"NoSchedule","key":"virtual-kubelet.io/provider","operator":"Equal","value":"spillway"}]}]`,
+				`{"op":"add","path":"/spec/tolerations","value":[{"key":"virtual-kubelet.io/provider","operator":"Equal","value":"spillway","effect":"NoSchedule"}]}]`,
 		},
 	}
 	for name, tc := range cases {

@@ -123,8 +123,26 @@ func TestPatch(t *testing.T) {
 			change: func(p *corev1.Pod) {
 				*termsOf(p) = []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "c", Operator: "Exists"}}}}
 			},
-			patch: `[{"op":"remove","path":"/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/1"},{"op":"replace","path":"/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0","value":{"matchFields":[{"key":"c","operator":"Exists"}]}}]`,
+			patch: `[{"op":"replace","path":"/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms","value":[{"matchFields":[{"key":"c","operator":"Exists"}]}]}]`,
 			want:  terms(`{"matchFields":[{"key":"c","operator":"Exists"}]}`),
+		},
+		"annotations-few": {
+			reason: "what does not change is not named",
+			raw:    `{"metadata":{"annotations":{"a":"a long text that stays","b/c":"1","d":"1"}}}`,
+			change: func(p *corev1.Pod) {
+				p.Annotations = map[string]string{"a": "a long text that stays", "b/c": "2", "e~": "3"}
+			},
+			patch: `[{"op":"replace","path":"/metadata/annotations/b~1c","value":"2"},{"op":"add","path":"/metadata/annotations/e~0","value":"3"},{"op":"remove","path":"/metadata/annotations/d"}]`,
+			want:  `{"metadata":{"annotations":{"a":"a long text that stays","b/c":"2","e~":"3"}}}`,
+		},
+		"annotations-many": {
+			reason: "a short text that stays costs less than four operations",
+			raw:    `{"metadata":{"annotations":{"a":"a short text that stays"}}}`,
+			change: func(p *corev1.Pod) {
+				p.Annotations = map[string]string{"a": "a short text that stays", "b": "2", "c": "3", "d": "4", "e": "5"}
+			},
+			patch: `[{"op":"replace","path":"/metadata/annotations","value":{"a":"a short text that stays","b":"2","c":"3","d":"4","e":"5"}}]`,
+			want:  `{"metadata":{"annotations":{"a":"a short text that stays","b":"2","c":"3","d":"4","e":"5"}}}`,
 		},
 		"args": {
 			reason: "texts are not told apart but by what they say",

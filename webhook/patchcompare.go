@@ -49,6 +49,8 @@ func (c *comparison) differing(at place, before, after reflect.Value, mergeKey s
 		return nil
 	case encodesItself(before) || isNil(before) || isNil(after):
 		return c.encoded(at, before, after)
+	case before.Type() == reflect.TypeFor[map[string]string]():
+		return c.texts(at, before, after)
 	}
 	switch before.Kind() {
 	case reflect.Pointer:
@@ -104,6 +106,42 @@ func (c *comparison) member(at place, before, after reflect.Value, omitsEmpty bo
 	}
 }
 
+// manyTexts is how many labels or annotations that change are said as a whole, where
+// that is shorter. An API server takes about 30 µs for an operation, but people who read
+// a patch want to see what changes.
+const manyTexts = 4
+
+// texts compares labels and annotations: key by key, or as a whole.
+func (c *comparison) texts(at place, before, after reflect.Value) error {
+	was, is := before.Interface().(map[string]string), after.Interface().(map[string]string)
+	var operations []jsonpatch.Operation
+	each := len(`{"op":"replace","path":"/","value":""},`) + len(at.is)
+	whole, apart := each, 0
+	change := func(operation, key string, value any, size int) {
+		path := at.is + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+		operations = append(operations, jsonpatch.NewOperation(operation, path, value))
+		apart += each + len(key) + size
+	}
+	for key, value := range is {
+		whole += len(`"":"",`) + len(key) + len(value)
+		if had, there := was[key]; !there {
+			change("add", key, value, len(value))
+		} else if had != value {
+			change("replace", key, value, len(value))
+		}
+	}
+	for key := range was {
+		if _, there := is[key]; !there {
+			change("remove", key, nil, 0)
+		}
+	}
+	if len(operations) >= manyTexts && whole < apart {
+		return c.write("replace", at, after)
+	}
+	c.operations = append(c.operations, inOrder(operations)...)
+	return nil
+}
+
 // encoded compares by the library what has neither fields nor items that this
 // build might not know all of.
 func (c *comparison) encoded(at place, before, after reflect.Value) error {
@@ -123,17 +161,10 @@ func (c *comparison) encoded(at place, before, after reflect.Value) error {
 	return err
 }
 
-// write adds an operation with a whole value.
+// write adds an operation with a whole value. That can be a container: it is encoded
+// once and not taken apart again.
 func (c *comparison) write(operation string, at place, value reflect.Value) error {
-	plain, err := decoded(value.Addr().Interface())
-	c.operations = append(c.operations, jsonpatch.NewOperation(operation, at.is, plain))
-	return err
-}
-
-// writeItem adds an operation with a whole item of a list. That can be a container,
-// which is encoded once and not taken apart again.
-func (c *comparison) writeItem(operation string, at place, item reflect.Value) error {
-	encoded, err := json.Marshal(item.Addr().Interface())
+	encoded, err := json.Marshal(value.Addr().Interface())
 	c.operations = append(c.operations, jsonpatch.NewOperation(operation, at.is, json.RawMessage(encoded)))
 	return err
 }

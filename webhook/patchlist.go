@@ -19,6 +19,9 @@ func (c *comparison) list(at place, before, after reflect.Value, mergeKey string
 		return err
 	}
 	origins := align(had, has)
+	if len(has) > 0 && !slices.ContainsFunc(origins, func(from origin) bool { return from.index >= 0 && !from.replaced }) {
+		return c.write("replace", at, after) // of which nothing was there
+	}
 	stays := make([]bool, len(had))
 	for _, from := range origins {
 		if from.stays {
@@ -41,9 +44,9 @@ func (c *comparison) list(at place, before, after reflect.Value, mergeKey string
 func (c *comparison) item(at place, from origin, before, after reflect.Value) error {
 	switch {
 	case from.index < 0:
-		return c.writeItem("add", at, after)
+		return c.write("add", at, after)
 	case from.replaced:
-		return c.writeItem("replace", at, after)
+		return c.write("replace", at, after)
 	case !from.stays:
 		// Operations of the library cannot move, so the item is added as the
 		// document has it.

@@ -27,7 +27,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how many rounds there are of each scenario")
 	flag.StringVar(&o.spillway, "spillway", "", "the spillway to measure; empty: it is built")
 	flag.StringVar(&o.profiles, "profiles", "", "folder that receives a CPU profile of each scenario; empty: none")
-	flag.StringVar(&o.only, "only", "", "name of the only scenario to measure; empty: all")
+	flag.StringVar(&o.only, "only", "", "names of the only scenarios to measure, with commas between them; empty: all")
 	null := flag.String("null", "", "be a null webhook instead: raw or decode; used by the command itself")
 	address := flag.String("address", "", "where the null webhook listens")
 	certs := flag.String("certs", "", "folder of the null webhook's certificate")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -50,7 +51,7 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 	}
 	var results []result
 	for _, scenario := range scenarios() {
-		if o.only != "" && scenario.name != o.only {
+		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), scenario.name) {
 			continue
 		}
 		r, err := s.measure(ctx, scenario, pod, o)
