@@ -74,7 +74,7 @@ func (s *server) ask(ctx context.Context, review []byte) ([]byte, error) {
 		return nil, err
 	}
 	body, err := io.ReadAll(response.Body)
-	if err = errors.Join(err, response.Body.Close()); err != nil {
+	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(`"allowed":true`)) {

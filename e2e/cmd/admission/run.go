@@ -111,7 +111,7 @@ func (s *stage) profile(ctx context.Context, requests *reviews, file string) err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	var done = make(chan struct{})
+	done := make(chan struct{})
 	group.Go(func() error {
 		defer close(done)
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.profiles+"/debug/pprof/profile?seconds="+strconv.Itoa(seconds), nil)

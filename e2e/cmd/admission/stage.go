@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -115,8 +116,8 @@ func (s *stage) startNull(ctx context.Context, kind, dir, certs string) (*server
 
 func (s *stage) stop(ctx context.Context) error {
 	var errs []error
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		errs = append(errs, s.stops[i](ctx))
+	for _, stop := range slices.Backward(s.stops) {
+		errs = append(errs, stop(ctx))
 	}
 	return errors.Join(append(errs, s.ports.Release())...)
 }
