@@ -59,7 +59,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	handler := &Handler{
 		Policy:     opts.Policy,
-		Namespaces: namespaces{cache: mgr.GetCache(), live: mgr.GetAPIReader()},
+		Namespaces: namespaces{cache: mgr.GetCache(), live: newSharedGets(mgr.GetAPIReader())},
 		Spreads:    spreads,
 		Sidecars:   sidecars,
 		Events:     mgr.GetEventRecorder("spillway-webhook"),
