@@ -60,7 +60,7 @@ func TestPolicyConfigurationPromises(t *testing.T) {
 		if *entry.config.URL != "https://127.0.0.1:9443"+want.path || string(entry.config.CABundle) != "ca" {
 			t.Errorf("%s: URL %s, CA %s", entry.name, *entry.config.URL, entry.config.CABundle)
 		}
-		if *entry.policy != admissionregistrationv1.Ignore || *entry.sideEffects != admissionregistrationv1.SideEffectClassNone || *entry.timeout != 5 {
+		if *entry.policy != admissionregistrationv1.Ignore || *entry.sideEffects != admissionregistrationv1.SideEffectClassNone || *entry.timeout != 10 {
 			t.Errorf("%s: failure policy %s, side effects %s, timeout %d s; want policies to stay editable without us", entry.name, *entry.policy, *entry.sideEffects, *entry.timeout)
 		}
 		rule := entry.rules[0]
