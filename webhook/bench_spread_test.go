@@ -1,6 +1,8 @@
 package webhook_test
 
 import (
+	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -8,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -29,6 +32,50 @@ func BenchmarkThroughSpread(b *testing.B) {
 	through.Spreads = allocate.New(workloadtest.Start(b, spreadCluster()...), nil, nil, metrics)
 	without, _ := newHandler(b, namespaceLabels{})
 	againstStash(b, &admission.Webhook{Handler: through}, &admission.Webhook{Handler: without}, body)
+}
+
+// BenchmarkDecideAmongPods is one decision for a workload that has so many pods, of
+// which the first fills the first subset: what it costs must not grow with them.
+func BenchmarkDecideAmongPods(b *testing.B) {
+	for _, pods := range []int{500, 2000, 8000} {
+		b.Run(strconv.Itoa(pods), func(b *testing.B) {
+			objects := spreadCluster()
+			ws := objects[len(objects)-1].(*v1alpha1.WorkloadSpread)
+			ws.Spec.Subsets[0].MaxReplicas = new(intstr.FromInt32(1))
+			ws.Spec.Subsets = append(ws.Spec.Subsets, v1alpha1.WorkloadSpreadSubset{Name: "rest"})
+			owner := objects[1]
+			for i := range pods {
+				objects = append(objects, podOfSpread(owner, fmt.Sprintf("web-%05d", i), []string{"common", "rest"}[min(i, 1)]))
+			}
+			metrics, err := allocate.NewMetrics(prometheus.NewRegistry())
+			if err != nil {
+				b.Fatal(err)
+			}
+			allocator := allocate.New(workloadtest.Start(b, objects...), nil, nil, metrics)
+			created := podOfSpread(owner, "", "")
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := allocator.Decide(b.Context(), "default", created, "uid", true); d == nil || d.Subset == nil || d.Subset.Name != "rest" {
+					b.Fatalf("%+v", d)
+				}
+			}
+		})
+	}
+}
+
+// podOfSpread is a pod of a ReplicaSet in a subset; in none if that is empty.
+func podOfSpread(owner client.Object, name, subset string) *corev1.Pod {
+	pod := &corev1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: name, Labels: map[string]string{"virtual-pod": "true", "pod-template-hash": "6d4cf56db6"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: owner.GetName(), UID: owner.GetUID(), Controller: new(true)}},
+		},
+	}
+	if subset != "" {
+		pod.Annotations = map[string]string{"apps.kruise.io/matched-workloadspread": fmt.Sprintf(`{"name":"web","subset":%q,"uid":"of-%s"}`, subset, name)}
+	}
+	return pod
 }
 
 // spreadCluster has the owners of realisticPod, a WorkloadSpread on them whose

@@ -70,7 +70,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	ctx, span := h.span(ctx, "admit pod", trace.WithSpanKind(trace.SpanKindServer))
 	v := h.judge(ctx, req)
 	h.Metrics.observe(v, time.Since(started))
-	v.log(logf.FromContext(ctx))
+	v.log(logf.FromContext(ctx), req)
 	v.annotate()
 	v.tell(span, req)
 	return v.response

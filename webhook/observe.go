@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/spillway-io/spillway/webhook/mutate"
 )
@@ -105,8 +106,12 @@ func (m *Metrics) countSidecars(out mutate.Outcome) {
 }
 
 // log tells of every decision at verbosity 1, and always of those that somebody
-// has to act on. The logger already names the request; pods are never printed.
-func (v verdict) log(log logr.Logger) {
+// has to act on. It names the request; pods are never printed.
+func (v verdict) log(log logr.Logger, req admission.Request) {
+	if isAct := v.outcome == outcomeFailed || v.outcome == outcomeDenied; !isAct && !log.V(1).Enabled() {
+		return
+	}
+	log = admission.DefaultLogConstructor(log, &req)
 	switch v.outcome {
 	case outcomeFailed:
 		log.Error(v.err, "Admission failed", "reason", v.reason)

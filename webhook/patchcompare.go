@@ -107,8 +107,8 @@ func (c *comparison) member(at place, before, after reflect.Value, omitsEmpty bo
 }
 
 // manyTexts is how many labels or annotations that change are said as a whole, where
-// that is shorter. An API server takes about 30 µs for an operation, but people who read
-// a patch want to see what changes.
+// that is shorter: an API server applies operations one by one, but people who read a
+// patch want to see what changes.
 const manyTexts = 4
 
 // texts compares labels and annotations: key by key, or as a whole.

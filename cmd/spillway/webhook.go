@@ -49,6 +49,7 @@ and keeps the caBundle of webhook configurations (--ca-bundle-into). With
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := setUpLogging(f.verbosity)
+			webhook.PaceGarbage()
 			clusters, err := newClusters(ctrlmetrics.Registry)
 			if err != nil {
 				return err

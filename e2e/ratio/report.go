@@ -53,15 +53,19 @@ type Ratio struct {
 	AtLeast bool    `json:"atLeast,omitempty"`
 }
 
-// Curve is a line in a plot; those with the same Plot share one.
+// Curve is a line in a plot; those with the same Plot, its title, share one.
 type Curve struct {
 	Plot string `json:"plot"`
 	// X and Y say what the axes are, with units.
 	X    string `json:"x"`
 	Y    string `json:"y"`
 	Name string `json:"name"`
-	// Points are in the order of their X.
+	// Points are in the order of their X. A few whose last X is more than fifty times
+	// the first are drawn with logarithms of X.
 	Points []Point `json:"points"`
+	// Computed says that nobody measured it, as a straight line beside what was
+	// measured. It is dashed.
+	Computed bool `json:"computed,omitempty"`
 }
 
 // Point is one measurement of a curve.

@@ -26,6 +26,8 @@ type Workloads interface {
 	// PodsWith and LivePods return the pods of ws's target.
 	PodsWith(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error)
 	LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error)
+	// Turnout counts what PodsWith returns; nil if it has to be counted one by one.
+	Turnout(ctx context.Context, ws *v1alpha1.WorkloadSpread, now time.Time, known ...spread.Owner) (*spread.Turnout, error)
 	// Wanted returns how many pods the controllers of pods want, by version.
 	Wanted(ctx context.Context, ws *v1alpha1.WorkloadSpread, pods []*corev1.Pod, live bool) (map[string]int, error)
 	// Nodes returns all nodes.

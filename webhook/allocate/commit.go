@@ -2,8 +2,10 @@ package allocate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -138,29 +140,65 @@ func (b *batch) gather(ctx context.Context) (spread.Ledger, error) {
 	ledger.Live, ledger.Frozen, ledger.Gone = b.live, b.frozen != nil, b.gone.from(b.ws.Namespace, b.now().Add(-spread.Retention))
 	ledger.Lately = b.lately.count(b.ws.UID, b.now())
 	pods := b.pods()
-	owners := controllersOf(pods)
-	if b.live {
-		ledger.Pods, err = b.workloads.LivePods(ctx, b.ws, owners...)
-	} else {
-		ledger.Pods, err = b.workloads.PodsWith(ctx, b.ws, owners...)
-	}
-	if err != nil {
+	if err := b.seePods(ctx, &ledger, controllersOf(pods)); err != nil {
 		return ledger, err
 	}
 	ledger.Wanted, err = b.workloads.Wanted(ctx, b.ws, pods, b.live)
 	return ledger, err
 }
 
+// seePods adds the pods there are to a ledger, or how many there are if that will do:
+// it costs the same for any number of them.
+func (b *batch) seePods(ctx context.Context, ledger *spread.Ledger, owners []spread.Owner) (err error) {
+	if b.live {
+		ledger.Pods, err = b.workloads.LivePods(ctx, b.ws, owners...)
+		return err
+	}
+	if !spread.NeedsPods(b.ws) {
+		if ledger.Turnout, err = b.workloads.Turnout(ctx, b.ws, ledger.Now, owners...); err != nil || ledger.Turnout != nil {
+			return err
+		}
+	}
+	ledger.Pods, err = b.workloads.PodsWith(ctx, b.ws, owners...)
+	return err
+}
+
 // record writes the status on the condition that nobody else did.
 func (b *batch) record(ctx context.Context, status v1alpha1.WorkloadSpreadStatus) error {
-	written := b.ws.DeepCopy()
+	patch, err := patchOf(b.ws, status)
+	if err != nil {
+		return err
+	}
+	// The answer is read into what is ours alone.
+	rest := *b.ws
+	rest.Status = v1alpha1.WorkloadSpreadStatus{}
+	written := rest.DeepCopy()
 	written.Status = status
-	patch := client.MergeFromWithOptions(b.ws, client.MergeFromWithOptimisticLock{})
 	if err := b.status.Status().Patch(ctx, written, patch); err != nil {
 		return err
 	}
 	b.remember(written)
 	return nil
+}
+
+// patchOf is a merge patch with the versions whose subsets have changed. In a burst there
+// are thousands of reservations; a comparison of both objects as JSON would encode and
+// decode all of them several times for each batch.
+func patchOf(ws *v1alpha1.WorkloadSpread, after v1alpha1.WorkloadSpreadStatus) (client.Patch, error) {
+	changed := map[string][]v1alpha1.WorkloadSpreadSubsetStatus{}
+	for version, subsets := range after.VersionedSubsetStatuses {
+		if !reflect.DeepEqual(ws.Status.VersionedSubsetStatuses[version], subsets) {
+			changed[version] = subsets
+		}
+	}
+	encoded, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": ws.ResourceVersion},
+		"status":   map[string]any{"versionedSubsetStatuses": changed},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode the status: %w", err)
+	}
+	return client.RawPatch(types.MergePatchType, encoded), nil
 }
 
 func (b *batch) requests() []spread.Request {

@@ -67,16 +67,16 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 }
 
 func (m *Metrics) decided(namespace string, d spread.Decision) {
-	labels := prometheus.Labels{"namespace": namespace, "workloadspread": "", "subset": "", "reason": string(d.Reason)}
+	name, subset := "", ""
 	if d.Spread != nil {
-		labels["workloadspread"] = d.Spread.Name
+		name = d.Spread.Name
 	}
 	if d.Subset != nil {
-		labels["subset"] = d.Subset.Name
+		subset = d.Subset.Name
 	}
-	m.decisions.With(labels).Inc()
+	m.decisions.WithLabelValues(namespace, name, subset, string(d.Reason)).Inc()
 	if d.Cause != "" {
-		m.spills.WithLabelValues(namespace, labels["workloadspread"], string(d.Cause)).Inc()
+		m.spills.WithLabelValues(namespace, name, string(d.Cause)).Inc()
 	}
 }
 

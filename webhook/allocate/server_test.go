@@ -119,6 +119,15 @@ func (s *server) PodsWith(context.Context, *v1alpha1.WorkloadSpread, ...spread.O
 	return s.cached, s.podsErr
 }
 
+func (s *server) Turnout(_ context.Context, ws *v1alpha1.WorkloadSpread, now time.Time, _ ...spread.Owner) (*spread.Turnout, error) {
+	roll, turnout := spread.Roll{}, &spread.Turnout{}
+	for _, pod := range s.cached {
+		roll.Put(pod)
+	}
+	roll.AddTo(turnout, ws, now)
+	return turnout, s.podsErr
+}
+
 func (s *server) LivePods(context.Context, *v1alpha1.WorkloadSpread, ...spread.Owner) ([]*corev1.Pod, error) {
 	return nil, s.podsErr
 }

@@ -21,16 +21,16 @@ type Pod struct {
 // head that is not of its field's type.
 func ReadHead(raw []byte) (*Pod, error) {
 	p := &Pod{Head: &corev1.Pod{}, raw: raw}
-	whole := span{0, len(raw)}
-	top, ok := find(raw, whole, "metadata", "spec")
-	spec, metadata := top["spec"], top["metadata"]
-	if !ok || spec.to == 0 {
+	managed, spec := &sought{name: "managedFields"}, &sought{name: "spec"}
+	metadata := &sought{name: "metadata", within: &object{sought: []*sought{managed}}}
+	whole := &object{sought: []*sought{metadata, spec}}
+	if !walk(raw, whole) || whole.unclear || spec.at.to == 0 {
 		return p, p.readWhole()
 	}
-	leftOut := []span{spec}
-	if within, ok := find(raw, metadata, "managedFields"); ok && within["managedFields"].to > 0 {
-		leftOut = append(leftOut, within["managedFields"])
-		if metadata.from < spec.from {
+	leftOut := []span{spec.at}
+	if managed.at.to > 0 && !metadata.within.unclear {
+		leftOut = append(leftOut, managed.at)
+		if metadata.at.from < spec.at.from {
 			leftOut[0], leftOut[1] = leftOut[1], leftOut[0]
 		}
 	}
@@ -39,7 +39,7 @@ func ReadHead(raw []byte) (*Pod, error) {
 		// The offset, if the error has one, is to be that in the whole.
 		return p, p.readWhole()
 	}
-	p.spec = raw[spec.from:spec.to]
+	p.spec = raw[spec.at.from:spec.at.to]
 	return p, nil
 }
 

@@ -1,8 +1,6 @@
 package review
 
 import (
-	"bytes"
-
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
@@ -16,41 +14,28 @@ const null = "null"
 // ok if the body is not as API servers write it; then somebody else has to say what is
 // wrong with it.
 func Request(body []byte) (request *admissionv1.AdmissionRequest, ok bool) {
-	within, ok := find(body, span{0, len(body)}, "request")
-	if !ok || within["request"].to == 0 {
+	pod := &sought{name: "object"}
+	in := &object{sought: []*sought{pod}}
+	whole := &object{sought: []*sought{{name: "request", within: in}}}
+	if !walk(body, whole) || whole.unclear || in.unclear || pod.at.to == 0 {
 		return nil, false
 	}
-	at, ok := find(body, within["request"], "object")
-	if !ok || at["object"].to == 0 {
-		return nil, false
-	}
-	object := at["object"]
 	var review admissionv1.AdmissionReview
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(cut(body, object), &review); err != nil || review.Request == nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(cut(body, pod.at), &review); err != nil || review.Request == nil {
 		return nil, false
 	}
 	if review.APIVersion != admissionv1.SchemeGroupVersion.String() || review.Kind != "AdmissionReview" {
 		return nil, false
 	}
-	review.Request.Object = runtime.RawExtension{Raw: body[object.from:object.to]}
+	review.Request.Object = runtime.RawExtension{Raw: body[pod.at.from:pod.at.to]}
 	return review.Request, true
 }
 
-// find returns where the members of these names are in the object at a place; it is
-// not ok if that is none, or if a name is there twice, or could be, with escapes.
-func find(text []byte, object span, names ...string) (at map[string]span, ok bool) {
-	at, unclear := make(map[string]span, len(names)), false
-	from := space(text[:object.to], object.from)
-	end, ok := members(text[:object.to], from, 0, func(name []byte, value span) {
-		for _, wanted := range names {
-			if string(name) == wanted {
-				unclear = unclear || at[wanted].to > 0
-				at[wanted] = value
-			}
-		}
-		unclear = unclear || bytes.IndexByte(name, '\\') >= 0
-	})
-	return at, ok && !unclear && space(text[:object.to], end) == object.to
+// walk finds what is looked for in the object that a text is; it is not ok if that is
+// none, or no JSON.
+func walk(text []byte, in *object) (ok bool) {
+	end, ok := members(text, space(text, 0), 0, in)
+	return ok && space(text, end) == len(text)
 }
 
 // cut returns the text without what is at some places, which must be in their order.

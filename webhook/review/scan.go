@@ -1,6 +1,10 @@
 package review
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // maxDepth is how deep values may be in each other. Kubernetes' decoder takes more,
 // which no pod needs.
@@ -9,10 +13,38 @@ const maxDepth = 1000
 // span is where a value is in a text.
 type span struct{ from, to int }
 
-// members calls found for each member of the object that begins at i, with its name as
-// it is written, and returns where the object ends; ok says that there is one, and
-// that all in it is JSON.
-func members(text []byte, i, depth int, found func(name []byte, value span)) (end int, ok bool) {
+// object is an object of which some members are looked for.
+type object struct {
+	sought []*sought
+	// unclear: a name is there twice, or could be, with escapes.
+	unclear bool
+}
+
+// sought is a member that is looked for.
+type sought struct {
+	name string
+	// at is where its value is; at.to is 0 if there is none.
+	at span
+	// within is what is looked for in the value, if that is an object.
+	within *object
+}
+
+// meet takes note of a name, and returns who looks for it.
+func (o *object) meet(name []byte) *sought {
+	o.unclear = o.unclear || bytes.IndexByte(name, '\\') >= 0
+	for _, s := range o.sought {
+		if string(name) == s.name {
+			o.unclear = o.unclear || s.at.to > 0
+			return s
+		}
+	}
+	return nil
+}
+
+// members walks over the object that begins at i, finds what is looked for in it, if
+// anything is, and returns where it ends; ok says that there is one, and that all in it
+// is JSON.
+func members(text []byte, i, depth int, in *object) (end int, ok bool) {
 	if i >= len(text) || text[i] != '{' || depth > maxDepth {
 		return i, false
 	}
@@ -20,12 +52,10 @@ func members(text []byte, i, depth int, found func(name []byte, value span)) (en
 		return i + 1, true
 	}
 	for {
-		name, at, ok := member(text, i, depth)
-		if !ok {
+		if i, ok = member(text, i, depth, in); !ok {
 			return i, false
 		}
-		found(name, at)
-		switch i = space(text, at.to); {
+		switch i = space(text, i); {
 		case i >= len(text):
 			return i, false
 		case text[i] == '}':
@@ -37,22 +67,34 @@ func members(text []byte, i, depth int, found func(name []byte, value span)) (en
 	}
 }
 
-// member returns the member of an object that begins at i.
-func member(text []byte, i, depth int) (name []byte, at span, ok bool) {
+// member returns where the member of an object that begins at i ends.
+func member(text []byte, i, depth int, of *object) (end int, ok bool) {
 	if i >= len(text) || text[i] != '"' {
-		return nil, span{}, false
+		return i, false
 	}
-	end, ok := quoted(text, i)
-	if !ok {
-		return nil, span{}, false
+	name := i + 1
+	if i, ok = quoted(text, i); !ok {
+		return i, false
 	}
-	name = text[i+1 : end-1]
-	if i = space(text, end); i >= len(text) || text[i] != ':' {
-		return nil, span{}, false
+	var found *sought
+	if of != nil {
+		found = of.meet(text[name : i-1])
 	}
-	at.from = space(text, i+1)
-	at.to, ok = value(text, at.from, depth+1)
-	return name, at, ok
+	if i = space(text, i); i >= len(text) || text[i] != ':' {
+		return i, false
+	}
+	i = space(text, i+1)
+	if found == nil {
+		return value(text, i, depth+1)
+	}
+	found.at.from = i
+	if found.within != nil && i < len(text) && text[i] == '{' {
+		i, ok = members(text, i, depth+1, found.within)
+	} else {
+		i, ok = value(text, i, depth+1)
+	}
+	found.at.to = i
+	return i, ok
 }
 
 // value returns where the value that begins at i ends.
@@ -64,7 +106,7 @@ func value(text []byte, i, depth int) (end int, ok bool) {
 	case c == '"':
 		return quoted(text, i)
 	case c == '{':
-		return members(text, i, depth, func([]byte, span) {})
+		return members(text, i, depth, nil)
 	case c == '[':
 		return items(text, i, depth)
 	case c == '-' || '0' <= c && c <= '9':
@@ -99,19 +141,37 @@ func items(text []byte, i, depth int) (end int, ok bool) {
 
 // quoted returns where the string that begins at i ends.
 func quoted(text []byte, i int) (end int, ok bool) {
-	for i++; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
+	for i = plain(text, i+1); i < len(text); i = plain(text, i+1) {
+		switch text[i] {
+		case '"':
 			return i + 1, true
-		case c < ' ':
-			return i, false
-		case c == '\\':
+		case '\\':
 			if i = escaped(text, i+1); i < 0 {
 				return len(text), false
 			}
+		default:
+			return i, false
 		}
 	}
 	return i, false
+}
+
+// plain returns where, from i on, there is a quote, a backslash or a control
+// character. It looks at eight bytes at a time: in each of the three sums a byte has
+// its highest bit set if it, or one before it, is what is looked for.
+func plain(text []byte, i int) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(text)-i >= 8; i += 8 {
+		eight := binary.LittleEndian.Uint64(text[i:])
+		quote, backslash := eight^(each*'"'), eight^(each*'\\')
+		if found := ((quote-each)&^quote | (backslash-each)&^backslash | (eight-each*' ')&^eight) & high; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(text) && text[i] != '"' && text[i] != '\\' && text[i] >= ' ' {
+		i++
+	}
+	return i
 }
 
 // escaped returns where what follows a backslash has its last byte; negative: it is

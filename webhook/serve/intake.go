@@ -40,7 +40,7 @@ func (i *intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request cannot be given time to arrive", http.StatusInternalServerError)
 		return
 	}
-	read, done, err := i.read(r.Context(), from, http.MaxBytesReader(w, r.Body, i.limits.Body))
+	read, done, err := i.read(r.Context(), from, r.ContentLength, http.MaxBytesReader(w, r.Body, i.limits.Body))
 	defer done()
 	if err != nil {
 		i.refuse(w, err)
@@ -64,9 +64,10 @@ func (a arrived) Bytes() []byte { return a.body }
 // Close does nothing.
 func (arrived) Close() error { return nil }
 
-// read reads a body. A large one must find a place, which it has until done is
-// called: there may be little left of a connection's time when it does.
-func (i *intake) read(ctx context.Context, from *peer, body io.Reader) (read []byte, done func(), err error) {
+// read reads a body, of length bytes if that is not negative. A large one must find a
+// place, which it has until done is called: there may be little left of a connection's
+// time when it does.
+func (i *intake) read(ctx context.Context, from *peer, length int64, body io.Reader) (read []byte, done func(), err error) {
 	done = func() {}
 	ctx, cancel := context.WithTimeout(ctx, i.limits.Arrival)
 	defer cancel()
@@ -75,7 +76,9 @@ func (i *intake) read(ctx context.Context, from *peer, body io.Reader) (read []b
 		return nil, done, err
 	}
 	defer func() { <-from.reading }()
-	read, err = io.ReadAll(io.LimitReader(body, i.limits.LargeBody))
+	small := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), i.limits.LargeBody)+bytes.MinRead))
+	_, err = small.ReadFrom(io.LimitReader(body, i.limits.LargeBody))
+	read = small.Bytes()
 	if err != nil || int64(len(read)) < i.limits.LargeBody {
 		return read, done, err
 	}

@@ -75,10 +75,20 @@ func (d *draft) fieldOf(fieldPath string) string {
 
 // withEnv adds variables whose names are not taken.
 func withEnv(env, added []corev1.EnvVar) []corev1.EnvVar {
+	shared := true
 	for i := range added {
-		if !slices.ContainsFunc(env, func(e corev1.EnvVar) bool { return e.Name == added[i].Name }) {
-			env = append(slices.Clip(env), added[i])
+		if named(env, added[i].Name) {
+			continue
 		}
+		if shared {
+			env, shared = slices.Grow(slices.Clip(env), len(added)-i), false
+		}
+		env = append(env, added[i])
 	}
 	return env
+}
+
+// named says whether there is a variable of that name.
+func named(env []corev1.EnvVar, name string) bool {
+	return slices.ContainsFunc(env, func(e corev1.EnvVar) bool { return e.Name == name })
 }

@@ -38,7 +38,7 @@ func (s *Set) mismatch(pod *corev1.Pod, namespace Namespace) mismatch {
 	switch only := s.Object.Spec.Namespace; {
 	case s.pods.Empty():
 		return selectsNothing
-	case !s.pods.Matches(labels.Set(pod.Labels)):
+	case s.label != "" && pod.Labels[s.label] != s.value || !s.pods.Matches(labels.Set(pod.Labels)):
 		return otherPods
 	case only != "" && only != namespace.Name:
 		return otherNamespace

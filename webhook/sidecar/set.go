@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
@@ -34,6 +35,11 @@ type Set struct {
 
 	pods, namespaces labels.Selector
 	unknown          []error
+	// label is one that pods must have, with value, if the selector says that of any:
+	// nearly all sets are told by it not to be about a pod, and there are many.
+	label, value string
+	// volumes are those that the containers use.
+	volumes []*corev1.Volume
 }
 
 // Compile makes a SidecarSet ready. unknown are the fields that decoding it found
@@ -58,6 +64,11 @@ func Compile(object *v1alpha1.SidecarSet, unknown []error) *Set {
 	}
 	// On one line, as warnings and events are.
 	s.Err, s.RolloutErr = utilerrors.NewAggregate(errs), utilerrors.NewAggregate(rollout)
+	s.volumes = usedVolumes(s)
+	if from := s.Object.Spec.Selector; from != nil && len(from.MatchLabels) > 0 {
+		s.label = sortedKeys(from.MatchLabels)[0]
+		s.value = from.MatchLabels[s.label]
+	}
 	s.Hash, s.HashWithoutImage = Hash(s.Object), HashWithoutImage(s.Object)
 	return s
 }

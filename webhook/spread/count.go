@@ -41,6 +41,8 @@ type Ledger struct {
 	Warnings []string
 	// Pods are those of the workload that Spread selects.
 	Pods []*corev1.Pod
+	// Turnout is what is to be known of them, in place of Pods; nil: Pods are counted.
+	Turnout *Turnout
 	// Gone has the keys of pods that were seen to exist and to be gone since, and
 	// up to when a reservation was for the pod that is gone: a name can be used
 	// again.
@@ -88,7 +90,29 @@ type tally struct {
 // cache that lags behind counts a slot twice over at no time, and misses none.
 func (l Ledger) count(version string) *tally {
 	t := &tally{taken: make([]int, len(l.Spread.Spec.Subsets)), held: map[string]int{}}
-	seen := make(map[string]bool, len(l.Pods))
+	if l.Turnout != nil {
+		l.countTurnout(t, version)
+		t.hold(l.reservations(version), l.Turnout.Seen)
+		return t
+	}
+	t.hold(l.reservations(version), l.countPods(t, version))
+	return t
+}
+
+// countTurnout counts pods that were counted as they came and went.
+func (l Ledger) countTurnout(t *tally, version string) {
+	there := l.Turnout.Versions[version]
+	t.active, t.young = there.Active, there.Young
+	for name, n := range there.Taken {
+		if i := indexOf(l.Spread, name); i >= 0 {
+			t.taken[i] = n
+		}
+	}
+}
+
+// countPods counts pods one by one, and returns the keys of those of all versions.
+func (l Ledger) countPods(t *tally, version string) (seen map[string]bool) {
+	seen = make(map[string]bool, len(l.Pods))
 	for _, pod := range l.Pods {
 		match, matched := l.matchOf(pod)
 		if matched {
@@ -97,8 +121,7 @@ func (l Ledger) count(version string) *tally {
 		if VersionOf(l.Spread, pod) != version {
 			continue
 		}
-		// Times of creation are in whole seconds.
-		if pod.CreationTimestamp.After(l.Now.Add(-LatelyWindow - time.Second)) {
+		if pod.CreationTimestamp.After(youngSince(l.Now)) {
 			t.young++
 		}
 		if !IsActive(pod) {
@@ -109,8 +132,7 @@ func (l Ledger) count(version string) *tally {
 			t.taken[i]++
 		}
 	}
-	t.hold(l.reservations(version), seen)
-	return t
+	return seen
 }
 
 // hold adds reservations, the oldest first, to the pods that were counted.

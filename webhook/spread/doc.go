@@ -6,6 +6,7 @@
 //	target.go    does a WorkloadSpread target the pod? what its workload wants
 //	subset.go    the subsets, ready for counting: caps, conditions
 //	count.go     how many slots of each subset are taken
+//	roll.go      the same for pods that are counted as they come and go
 //	choose.go    Choose: which subset each pod of a batch gets, and what is to be recorded
 //	walk.go      one pod's walk over the subsets
 //	ordinal.go   the same for workloads whose pods are numbered

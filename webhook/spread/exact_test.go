@@ -193,6 +193,9 @@ func (w *played) admit(r *replica, n int) []*corev1.Pod {
 			pods = w.pods
 		}
 		l.Pods = slices.Collect(maps.Values(pods))
+		if !live {
+			l.Pods, l.Turnout = nil, turnoutOf(l)
+		}
 		choices := l.Choose(requests)
 		switch {
 		case choices.Stale:
@@ -207,6 +210,17 @@ func (w *played) admit(r *replica, n int) []*corev1.Pod {
 			return w.placed(requests, choices)
 		}
 	}
+}
+
+// turnoutOf is that of the ledger's pods.
+func turnoutOf(l spread.Ledger) *spread.Turnout {
+	var roll spread.Roll
+	for _, pod := range l.Pods {
+		roll.Put(pod)
+	}
+	turnout := &spread.Turnout{}
+	roll.AddTo(turnout, l.Spread, l.Now)
+	return turnout
 }
 
 func (w *played) placed(requests []spread.Request, choices spread.Choices) []*corev1.Pod {

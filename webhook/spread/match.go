@@ -3,6 +3,7 @@ package spread
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -25,10 +26,39 @@ type Match struct {
 // not written by a webhook, and claims no slot.
 func MatchOf(pod *corev1.Pod) (match Match, ok bool) {
 	value, has := pod.Annotations[api.MatchedWorkloadSpreadAnnotation]
-	if !has || json.Unmarshal([]byte(value), &match) != nil {
+	if !has {
+		return Match{}, false
+	}
+	match, ok = asWritten(value)
+	if !ok && json.Unmarshal([]byte(value), &match) != nil {
 		return Match{}, false
 	}
 	return match, match.Name != "" && match.Subset != ""
+}
+
+// asWritten reads what Annotation writes, where nothing in it is escaped: all pods of
+// a workload are read, again and again. It is not ok for anything else.
+func asWritten(value string) (match Match, ok bool) {
+	rest, begins := strings.CutPrefix(value, `{"name":"`)
+	rest, ends := strings.CutSuffix(rest, `"}`)
+	if match.Name, rest, ok = strings.Cut(rest, `","subset":"`); !ok || !begins || !ends {
+		return Match{}, false
+	}
+	match.Subset, match.UID, _ = strings.Cut(rest, `","uid":"`)
+	if !isPlain(match.Name) || !isPlain(match.Subset) || !isPlain(match.UID) {
+		return Match{}, false
+	}
+	return match, true
+}
+
+// isPlain says whether a text stands for itself between the quotes of JSON.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Annotation returns the annotation's value.

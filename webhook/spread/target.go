@@ -68,19 +68,25 @@ func Targeting(candidates []*v1alpha1.WorkloadSpread, owner Owner, podLabels map
 	return nil, nil
 }
 
-// Selects says whether ws manages a pod of its target by the pod's labels. A
-// filter without a selector selects every pod. The error tells of a selector
-// that does not parse.
+// Selects says whether ws manages a pod of its target by the pod's labels. The error
+// tells of a selector that does not parse.
 func Selects(ws *v1alpha1.WorkloadSpread, podLabels map[string]string) (bool, error) {
+	selector, err := SelectorOf(ws)
+	return err == nil && selector.Matches(labels.Set(podLabels)), err
+}
+
+// SelectorOf returns what selects the pods of its target that ws manages. A filter
+// without a selector selects every pod. The error tells of one that does not parse.
+func SelectorOf(ws *v1alpha1.WorkloadSpread) (labels.Selector, error) {
 	filter := ws.Spec.TargetFilter
 	if filter == nil || filter.Selector == nil {
-		return true, nil
+		return labels.Everything(), nil
 	}
 	selector, err := metav1.LabelSelectorAsSelector(filter.Selector)
 	if err != nil {
-		return false, fmt.Errorf("spec.targetFilter.selector: %w", err)
+		return nil, fmt.Errorf("spec.targetFilter.selector: %w", err)
 	}
-	return selector.Matches(labels.Set(podLabels)), nil
+	return selector, nil
 }
 
 // VersionOf returns the version under which a pod of ws counts: replicas of a

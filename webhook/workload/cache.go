@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,7 +22,7 @@ import (
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
-// controllerIndex finds pods by the workload that controls them directly.
+// controllerIndex finds pods and workloads by the workload that controls them directly.
 const controllerIndex = "spillway.controller"
 
 // Reader reads workloads and their pods. Its methods return nothing found until
@@ -35,6 +36,8 @@ type Reader struct {
 	scales client.Client
 
 	wishes  wishes
+	rolls   rolls
+	targets targets
 	started atomic.Bool
 }
 
@@ -44,6 +47,7 @@ func NewReader(cached cache.Cache, live client.Reader, scales client.Client) *Re
 	return &Reader{
 		cache: cached, live: live, scales: scales,
 		wishes: wishes{now: time.Now, all: map[types.UID]*history{}},
+		rolls:  rolls{all: map[inNamespace]*spread.Roll{}}, targets: newTargets(),
 	}
 }
 
@@ -94,30 +98,53 @@ func newWorkload(kind schema.GroupVersionKind) *unstructured.Unstructured {
 // Start fills the caches and waits until they are full, or ctx ends. The API
 // server must serve WorkloadSpreads.
 func (r *Reader) Start(ctx context.Context) error {
-	if err := r.cache.IndexField(ctx, &corev1.Pod{}, controllerIndex, byController); err != nil {
-		return fmt.Errorf("cannot index pods by their controllers: %w", err)
+	watched := []watch{
+		{object: &v1alpha1.WorkloadSpread{}, handler: r.targets.handler()},
+		{object: &corev1.Node{}, handler: toolscache.ResourceEventHandlerFuncs{}},
+		{object: &corev1.Pod{}, handler: r.rolls.handler(), indexed: true},
 	}
-	objects := []client.Object{&v1alpha1.WorkloadSpread{}, &corev1.Pod{}, &corev1.Node{}}
 	for _, kind := range cachedKinds() {
-		objects = append(objects, newWorkload(kind))
+		watched = append(watched, watch{object: newWorkload(kind), handler: r.wishes.handler(), indexed: true})
 	}
-	for _, object := range objects {
-		informer, err := r.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	var synced []toolscache.InformerSynced
+	for _, w := range watched {
+		told, err := w.begin(ctx, r.cache)
 		if err != nil {
-			return fmt.Errorf("cannot watch %T: %w", object, err)
+			return fmt.Errorf("cannot watch %T: %w", w.object, err)
 		}
-		if _, isWorkload := object.(*unstructured.Unstructured); !isWorkload {
-			continue
-		}
-		if _, err := informer.AddEventHandler(r.wishes.handler()); err != nil {
-			return fmt.Errorf("cannot watch the wishes of workloads: %w", err)
-		}
+		synced = append(synced, told)
 	}
-	if !r.cache.WaitForCacheSync(ctx) {
+	if !r.cache.WaitForCacheSync(ctx) || !toolscache.WaitForCacheSync(ctx.Done(), synced...) {
 		return fmt.Errorf("cannot fill the caches of workloads: %w", context.Cause(ctx))
 	}
 	r.started.Store(true)
 	return nil
+}
+
+// watch is one kind that is watched.
+type watch struct {
+	object  client.Object
+	handler toolscache.ResourceEventHandler
+	// indexed: by controllerIndex.
+	indexed bool
+}
+
+// begin returns what says that the handler was told of all there is.
+func (w watch) begin(ctx context.Context, c cache.Cache) (toolscache.InformerSynced, error) {
+	if w.indexed {
+		if err := c.IndexField(ctx, w.object, controllerIndex, byController); err != nil {
+			return nil, err
+		}
+	}
+	informer, err := c.GetInformer(ctx, w.object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, err
+	}
+	told, err := informer.AddEventHandler(w.handler)
+	if err != nil {
+		return nil, err
+	}
+	return told.HasSynced, nil
 }
 
 func byController(object client.Object) []string {

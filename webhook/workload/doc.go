@@ -4,8 +4,10 @@
 //
 //	cache.go    what is held in caches, and how little of it
 //	owners.go   from a pod to the WorkloadSpread that targets it
+//	targets.go  WorkloadSpreads by what they target
 //	target.go   from a WorkloadSpread to what its workload wants
 //	pods.go     from a WorkloadSpread to the pods of its workload
+//	rolls.go    how many pods there are, counted as they come and go
 //	wanted.go   how many pods the controllers of pods want: wishes.go remembers
 //	slim.go     the parts of objects that are kept
 //

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,21 +29,23 @@ const maxOwners = 5
 // cannot be read, or of a selector that does not parse, and comes with the
 // WorkloadSpread at fault if it is known.
 func (r *Reader) SpreadOf(ctx context.Context, namespace string, pod *corev1.Pod) (*v1alpha1.WorkloadSpread, error) {
-	candidates, err := r.spreads(ctx, namespace)
-	if err != nil || len(candidates) == 0 {
-		return nil, err
+	if !r.started.Load() {
+		return nil, nil
 	}
 	owner, ok := spread.ControllerOf(pod)
 	for range maxOwners {
 		if !ok {
 			return nil, nil
 		}
-		if ws, err := spread.Targeting(candidates, owner, pod.Labels); ws != nil {
+		if ws, err := spread.Targeting(r.targets.of(namespace, owner), owner, pod.Labels); ws != nil {
 			return ws, err
 		}
-		if !mayHaveTargetAbove(candidates, owner) {
+		// This saves reading owners of workloads that Kubernetes creates for nobody
+		// else. Pods of DaemonSets are never handled, whoever made those.
+		if owner.Kind == "DaemonSet" || !r.targets.anyOfOther(namespace, owner.GroupKind) {
 			return nil, nil
 		}
+		var err error
 		if owner, ok, err = r.controllerOf(ctx, namespace, owner); err != nil {
 			return nil, fmt.Errorf("cannot tell which WorkloadSpread targets the pod: %w", err)
 		}
@@ -67,35 +68,6 @@ func (r *Reader) SpreadsFor(ctx context.Context, pod *corev1.Pod) []types.Namesp
 		}
 	}
 	return keys
-}
-
-// spreads returns the namespace's WorkloadSpreads in the order of their names,
-// without those that are being deleted. They are shared with the cache.
-func (r *Reader) spreads(ctx context.Context, namespace string) ([]*v1alpha1.WorkloadSpread, error) {
-	if !r.started.Load() {
-		return nil, nil
-	}
-	var list v1alpha1.WorkloadSpreadList
-	if err := r.cache.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("cannot list WorkloadSpreads: %w", err)
-	}
-	var spreads []*v1alpha1.WorkloadSpread
-	for i := range list.Items {
-		if ws := &list.Items[i]; ws.DeletionTimestamp == nil && ws.Spec.TargetReference != nil {
-			spreads = append(spreads, ws)
-		}
-	}
-	slices.SortFunc(spreads, func(a, b *v1alpha1.WorkloadSpread) int { return cmp.Compare(a.Name, b.Name) })
-	return spreads, nil
-}
-
-// mayHaveTargetAbove says whether an owner of owner can be a target: it saves
-// reading owners of workloads that Kubernetes creates for nobody else. Pods of
-// DaemonSets are never handled, whoever made those.
-func mayHaveTargetAbove(candidates []*v1alpha1.WorkloadSpread, owner spread.Owner) bool {
-	return owner.Kind != "DaemonSet" && slices.ContainsFunc(candidates, func(ws *v1alpha1.WorkloadSpread) bool {
-		return spread.TargetKind(ws) != owner.GroupKind
-	})
 }
 
 // controllerOf returns the owner of an owner. A workload that is in no cache yet

@@ -3,10 +3,12 @@ package workload
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,6 +42,24 @@ func (r *Reader) PodsWith(ctx context.Context, ws *v1alpha1.WorkloadSpread, know
 	return pods, nil
 }
 
+// Turnout is what there is to know of PodsWith for counting them, at a cost that does
+// not grow with them. It is nil if ws selects some of its target's pods only: these are
+// to be counted one by one.
+func (r *Reader) Turnout(ctx context.Context, ws *v1alpha1.WorkloadSpread, now time.Time, known ...spread.Owner) (*spread.Turnout, error) {
+	if filter := ws.Spec.TargetFilter; filter != nil && filter.Selector != nil {
+		return nil, nil //nolint:nilnil // There is none, which is no error.
+	}
+	controllers, err := r.controllers(ctx, ws, known)
+	if err != nil {
+		return nil, err
+	}
+	turnout := &spread.Turnout{}
+	for key := range controllers {
+		r.rolls.addTo(turnout, inNamespace{ws.Namespace, key}, ws, now)
+	}
+	return turnout, nil
+}
+
 // LivePods is PodsWith from the API server.
 func (r *Reader) LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error) {
 	controllers, err := r.controllers(ctx, ws, known)
@@ -60,11 +80,15 @@ func (r *Reader) LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, know
 }
 
 func selected(ws *v1alpha1.WorkloadSpread, list *corev1.PodList) []*corev1.Pod {
-	var pods []*corev1.Pod
+	// A selector that does not parse selects nothing: its WorkloadSpread
+	// takes part in no admission either.
+	selector, err := spread.SelectorOf(ws)
+	if err != nil {
+		return nil
+	}
+	pods := make([]*corev1.Pod, 0, len(list.Items))
 	for i := range list.Items {
-		// A selector that does not parse selects nothing: its WorkloadSpread
-		// takes part in no admission either.
-		if selects, err := spread.Selects(ws, list.Items[i].Labels); err == nil && selects {
+		if selector.Matches(labels.Set(list.Items[i].Labels)) {
 			pods = append(pods, &list.Items[i])
 		}
 	}
@@ -109,41 +133,29 @@ func (r *Reader) OptedIn(ctx context.Context) ([]*corev1.Pod, []*corev1.Node, er
 // controls, directly or through others.
 func (r *Reader) controllers(ctx context.Context, ws *v1alpha1.WorkloadSpread, known []spread.Owner) (sets.Set[string], error) {
 	target := spread.TargetKind(ws)
-	found := sets.New(indexKey(spread.Owner{GroupKind: target, Name: ws.Spec.TargetReference.Name}))
+	next := []string{indexKey(spread.Owner{GroupKind: target, Name: ws.Spec.TargetReference.Name})}
 	for _, owner := range known {
-		found.Insert(indexKey(owner))
+		next = append(next, indexKey(owner))
 	}
-	links, err := r.links(ctx, ws.Namespace, below(target))
-	if err != nil {
-		return nil, err
-	}
-	for grown := true; grown; {
-		grown = false
-		for workload, controller := range links {
-			if found.Has(controller) && !found.Has(workload) {
-				found.Insert(workload)
-				grown = true
+	found := sets.New(next...)
+	for kinds := below(target); len(kinds) > 0 && len(next) > 0; {
+		controller := next[0]
+		next = next[1:]
+		for _, kind := range kinds {
+			workloads, err := r.controlledBy(ctx, ws.Namespace, kind, controller)
+			if err != nil {
+				return nil, err
+			}
+			for i := range workloads {
+				key := indexKey(spread.Owner{GroupKind: kind.GroupKind(), Name: workloads[i].GetName()})
+				if !found.Has(key) {
+					found.Insert(key)
+					next = append(next, key)
+				}
 			}
 		}
 	}
 	return found, nil
-}
-
-// links returns, for the workloads of some kinds, which workload controls them.
-func (r *Reader) links(ctx context.Context, namespace string, kinds []schema.GroupVersionKind) (map[string]string, error) {
-	links := map[string]string{}
-	for _, kind := range kinds {
-		workloads, err := r.list(ctx, namespace, kind)
-		if err != nil {
-			return nil, err
-		}
-		for i := range workloads {
-			if owner, ok := spread.ControllerOf(&workloads[i]); ok {
-				links[indexKey(spread.Owner{GroupKind: kind.GroupKind(), Name: workloads[i].GetName()})] = indexKey(owner)
-			}
-		}
-	}
-	return links, nil
 }
 
 // below are the kinds that can stand between a target and its pods.

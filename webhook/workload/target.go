@@ -84,7 +84,8 @@ func (r *Reader) scale(ctx context.Context, workload *unstructured.Unstructured)
 
 // latestVersion is that of the ReplicaSet at the Deployment's own revision.
 func (r *Reader) latestVersion(ctx context.Context, deployment *unstructured.Unstructured) (string, error) {
-	sets, err := r.list(ctx, deployment.GetNamespace(), replicaSetKind())
+	key := indexKey(spread.Owner{GroupKind: deployment.GroupVersionKind().GroupKind(), Name: deployment.GetName()})
+	sets, err := r.controlledBy(ctx, deployment.GetNamespace(), replicaSetKind(), key)
 	if err != nil {
 		return "", err
 	}
@@ -97,11 +98,12 @@ func (r *Reader) latestVersion(ctx context.Context, deployment *unstructured.Uns
 	return "", nil
 }
 
-// list returns the workloads of a kind, shared with the cache.
-func (r *Reader) list(ctx context.Context, namespace string, kind schema.GroupVersionKind) ([]unstructured.Unstructured, error) {
+// controlledBy returns the workloads of a kind that the one with that index key
+// controls, shared with the cache.
+func (r *Reader) controlledBy(ctx context.Context, namespace string, kind schema.GroupVersionKind, controller string) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	if err := r.cache.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.cache.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{controllerIndex: controller}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("cannot list %ss: %w", kind.Kind, err)
 	}
 	return list.Items, nil

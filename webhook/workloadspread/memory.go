@@ -28,6 +28,8 @@ type memory struct {
 	// looked, wrote and moved are when the last pass began, the last status was
 	// sent, and the last pods were moved.
 	looked, wrote, moved time.Time
+	// gathering is how long the last pass took to gather what there is, from caches.
+	gathering time.Duration
 	// closed is when the API server had accepted that a subset is closed.
 	closed time.Time
 	// homing is about pods that return to earlier subsets.
@@ -85,6 +87,11 @@ func (m *memory) mayMove() time.Time {
 		return known
 	}
 	return next
+}
+
+// pause is the shortest one between the beginnings of two passes.
+func (m *memory) pause() time.Duration {
+	return min(max(lookPause, pausePerWork*m.gathering), longestPause)
 }
 
 // remembered returns the memory of a WorkloadSpread, a new one if another of its

@@ -25,6 +25,11 @@ const (
 	lookPause  = 100 * time.Millisecond
 	writePause = 500 * time.Millisecond
 	movePause  = 500 * time.Millisecond
+	// longestPause bounds the pause after a pass that took long: a pause is so many
+	// times as long as it takes to gather all pods, so that passes of a workload with
+	// thousands of them take a small part of a core, too.
+	longestPause = time.Second
+	pausePerWork = 20
 	// spreadTime is how long the news of a closed subset takes to reach every
 	// webhook's cache, amply.
 	spreadTime = time.Second
@@ -72,13 +77,14 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	p := &pass{reconciler: r, key: request.NamespacedName, memory: r.remembered(request.NamespacedName, ws.UID)}
 	now := r.clock.Now()
-	if next := p.memory.looked.Add(lookPause); now.Before(next) {
+	if next := p.memory.looked.Add(p.memory.pause()); now.Before(next) {
 		return reconcile.Result{RequeueAfter: next.Sub(now)}, nil
 	}
 	p.memory.looked = now
 	if p.view, err = r.gather(ctx, ws, p.memory, now); err != nil {
 		return reconcile.Result{}, err
 	}
+	p.memory.gathering = r.clock.Since(now)
 	if err := errors.Join(p.adopt(ctx), p.report(ctx), p.price(ctx), p.move(ctx), p.bringBack(ctx)); err != nil {
 		return reconcile.Result{}, err
 	}

@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spillway-io/spillway/e2e/admissions"
 )
 
 func main() {
@@ -28,15 +30,19 @@ func main() {
 	flag.StringVar(&o.spillway, "spillway", "", "the spillway to measure; empty: it is built")
 	flag.StringVar(&o.profiles, "profiles", "", "folder that receives a CPU profile of each scenario; empty: none")
 	flag.StringVar(&o.only, "only", "", "names of the only scenarios to measure, with commas between them; empty: all")
-	null := flag.String("null", "", "be a null webhook instead: raw or decode; used by the command itself")
-	address := flag.String("address", "", "where the null webhook listens")
-	certs := flag.String("certs", "", "folder of the null webhook's certificate")
+	flag.StringVar(&o.json, "json", "", "file that receives the report for those who draw it; empty: none")
+	short := flag.Bool("short", false, "all scenarios with fewer admissions: enough to notice that something is broken")
+	var null admissions.Null
+	null.Flags(flag.CommandLine)
 	flag.Parse()
+	if *short {
+		o.admissions, o.rounds = 400, 2
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := error(nil)
-	if *null != "" {
-		err = serveNull(ctx, *null, *address, *certs)
+	if null.Kind != "" {
+		err = null.Serve(ctx)
 	} else {
 		err = run(ctx, os.Stdout, o)
 	}

@@ -11,18 +11,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 
-	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/e2e/admissions"
+	"github.com/spillway-io/spillway/e2e/ratio"
 )
 
 type options struct {
 	admissions, rounds       int
 	spillway, profiles, only string
+	// json is the file that receives the report; empty: none.
+	json string
 }
 
 const (
@@ -45,8 +46,7 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	pod, err := s.pod(ctx)
-	if err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return err
 	}
 	var results []result
@@ -54,13 +54,14 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), scenario.name) {
 			continue
 		}
-		r, err := s.measure(ctx, scenario, pod, o)
+		r, err := s.measure(ctx, scenario, o)
 		if err != nil {
 			return fmt.Errorf("%s (%s): %w", scenario.name, scenario.what, err)
 		}
 		results = append(results, r)
 	}
-	return report(out, results)
+	found := report(results)
+	return errors.Join(found.Print(out), found.Write(o.json))
 }
 
 // result is what was seen of a scenario.
@@ -70,12 +71,12 @@ type result struct {
 	operations, patch, ask int
 }
 
-func (s *stage) measure(ctx context.Context, sc scenario, pod *corev1.Pod, o options) (result, error) {
-	requests, err := newReviews(pod, sc.labels)
+func (s *stage) measure(ctx context.Context, sc scenario, o options) (result, error) {
+	requests, err := admissions.NewReviews(s.pods[sc.owner], sc.labels)
 	if err != nil {
 		return result{}, err
 	}
-	r := result{scenario: sc, ask: requests.size()}
+	r := result{scenario: sc, ask: requests.Size()}
 	patch, operations, err := s.set(ctx, sc, requests)
 	if err != nil {
 		return result{}, err
@@ -106,7 +107,7 @@ func (s *stage) measure(ctx context.Context, sc scenario, pod *corev1.Pod, o opt
 }
 
 // profile has the webhook profiled while it admits.
-func (s *stage) profile(ctx context.Context, requests *reviews, file string) error {
+func (s *stage) profile(ctx context.Context, requests *admissions.Reviews, file string) error {
 	const seconds, admissions = 5, 500
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -140,49 +141,31 @@ func (s *stage) profile(ctx context.Context, requests *reviews, file string) err
 	return group.Wait()
 }
 
-func report(out io.Writer, results []result) error {
-	// What cannot be written shows when the table is flushed.
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "\tCPU s per 1,000\t\t\tp50 / p99 ms\t\tRSS\trequest\tpatch\t")
-	_, _ = fmt.Fprintln(table, "scenario\traw\tdecode\tspillway\tdecode\tspillway\tMiB\tbytes\toperations, bytes\t")
-	for _, r := range results {
-		_, _ = fmt.Fprintf(table, "%s %s\t%.3f\t%.3f\t%.3f\t%s\t%s\t%d\t%d\t%d, %d\t\n", r.name, r.what,
-			r.raw.perThousand(), r.decode.perThousand(), r.spillway.perThousand(), latency(r.decode), latency(r.spillway),
-			r.spillway.resident>>20, r.ask, r.operations, r.patch)
+// report is what the scenarios have shown.
+func report(results []result) *ratio.Report {
+	r := ratio.New("admission")
+	table := ratio.Table{
+		Title:   fmt.Sprintf("What an admission costs a webhook, %d at a time: CPU seconds per 1,000, latencies in milliseconds (p50 / p99)", asked),
+		Columns: []string{"scenario", "", "raw", "decode and allow", "Spillway", "decode: latency", "Spillway: latency", "RSS, MiB", "request, bytes", "patch: operations", "bytes"},
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	var lines strings.Builder
-	for _, r := range results {
-		if r.limit > 0 {
-			fmt.Fprintf(&lines, "RATIO admission-%s %.2f %.2f\n", r.name, r.spillway.perThousand()/r.decode.perThousand(), r.limit)
+	for _, seen := range results {
+		table.Rows = append(table.Rows, []string{
+			seen.name, seen.what,
+			fmt.Sprintf("%.3f", seen.raw.perThousand()), fmt.Sprintf("%.3f", seen.decode.perThousand()), fmt.Sprintf("%.3f", seen.spillway.perThousand()),
+			latency(seen.decode), latency(seen.spillway), strconv.FormatUint(seen.spillway.resident>>20, 10),
+			strconv.Itoa(seen.ask), strconv.Itoa(seen.operations), strconv.Itoa(seen.patch),
+		})
+		if seen.limit > 0 {
+			r.AtMost("admission-"+seen.name, seen.spillway.perThousand()/seen.decode.perThousand(), seen.limit)
 		}
-		if r.scenario.operations > 0 {
-			fmt.Fprintf(&lines, "RATIO admission-%s-operations %d %d\n", r.name, r.operations, r.scenario.operations)
+		if seen.scenario.operations > 0 {
+			r.AtMost("admission-"+seen.name+"-operations", float64(seen.operations), float64(seen.scenario.operations))
 		}
 	}
-	_, err := io.WriteString(out, lines.String())
-	return err
+	r.Tables = append(r.Tables, table)
+	return r
 }
 
 func latency(c cost) string {
 	return fmt.Sprintf("%.1f / %.1f", c.percentile(50).Seconds()*1000, c.percentile(99).Seconds()*1000)
-}
-
-// fits says whether the webhook knows what the scenario is about.
-func (s scenario) fits(patch []byte, operations int) error {
-	text := string(patch)
-	injected := strings.Count(text, api.InjectedEnv)
-	// Every third of a set's containers has the sign.
-	if want := 3 * s.sets; injected != want {
-		return fmt.Errorf("the patch has %d sidecars, not %d", injected, want)
-	}
-	if has := strings.Contains(text, api.MatchedWorkloadSpreadAnnotation[strings.Index(api.MatchedWorkloadSpreadAnnotation, "/")+1:]); has != (s.capacity > 0) {
-		return fmt.Errorf("the patch names a WorkloadSpread: %t", has)
-	}
-	if optedIn := s.labels[api.OptInLabel] == api.OptedIn; optedIn != (operations > 0) {
-		return fmt.Errorf("the patch has %d operations", operations)
-	}
-	return nil
 }

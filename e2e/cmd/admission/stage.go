@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/e2e/admissions"
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
 	"github.com/spillway-io/spillway/webhook"
@@ -32,6 +37,8 @@ type stage struct {
 
 	ports playground.Ports
 	stops []func(context.Context) error
+	// pods are those that each workload asks for, as API servers ask about them.
+	pods map[string]*corev1.Pod
 	// there says what of the scenario before is there.
 	there scenario
 }
@@ -49,7 +56,10 @@ func start(ctx context.Context, dir, spillway string) (*stage, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if s.cluster, err = playground.Start(ctx, playground.Options{Name: "upstream", Dir: dir, Binaries: paths}); err != nil {
+	if s.cluster, err = playground.Start(ctx, playground.Options{
+		Name: "upstream", Dir: dir, Binaries: paths,
+		ExtraArgs: map[playground.Component][]string{playground.ControllerManager: {"--controllers=*,-replicaset-controller"}},
+	}); err != nil {
 		return s, err
 	}
 	s.stops = append(s.stops, s.cluster.Stop)
@@ -63,10 +73,10 @@ func start(ctx context.Context, dir, spillway string) (*stage, error) {
 	if err := playground.ServingCert(certs, "127.0.0.1"); err != nil {
 		return s, err
 	}
-	if s.raw, err = s.startNull(ctx, nullRaw, dir, certs); err != nil {
+	if s.raw, err = s.startNull(ctx, admissions.NullRaw, dir, certs); err != nil {
 		return s, err
 	}
-	s.decode, err = s.startNull(ctx, nullDecode, dir, certs)
+	s.decode, err = s.startNull(ctx, admissions.NullDecode, dir, certs)
 	return s, err
 }
 
@@ -87,15 +97,11 @@ func (s *stage) startWebhook(ctx context.Context, binary string) error {
 
 // startNull starts this program again, as a null webhook.
 func (s *stage) startNull(ctx context.Context, kind, dir, certs string) (*server, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	address, err := s.ports.TakeAddress()
 	if err != nil {
 		return nil, err
 	}
-	process, err := playground.StartProcess("null-"+kind, dir, self, "-null="+kind, "-address="+address, "-certs="+certs)
+	process, err := admissions.Null{Kind: kind, Address: address, Certs: certs}.Start(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +110,12 @@ func (s *stage) startNull(ctx context.Context, kind, dir, certs string) (*server
 	if err != nil {
 		return nil, err
 	}
-	review, err := newReviews(webPod(namespace, metav1.OwnerReference{}), nil)
+	review, err := admissions.NewReviews(admissions.WebPod(namespace, metav1.OwnerReference{}), nil)
 	if err != nil {
 		return nil, err
 	}
 	return null, playground.Eventually(ctx, kind+" answers", func(ctx context.Context) error {
-		_, err := null.ask(ctx, review.next())
+		_, err := null.Ask(ctx, review.Next())
 		return err
 	})
 }
@@ -122,19 +128,33 @@ func (s *stage) stop(ctx context.Context) error {
 	return errors.Join(append(errs, s.ports.Release())...)
 }
 
-// pod makes the workload, and returns a pod of it as API servers ask about it.
-func (s *stage) pod(ctx context.Context) (*corev1.Pod, error) {
+// prepare makes the workloads.
+func (s *stage) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, setTimeout)
 	defer cancel()
 	if err := s.cluster.CreateNamespace(ctx, namespace, nil); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.cluster.Apply(ctx, workload); err != nil {
-		return nil, err
+	if err := s.cluster.Apply(ctx, deployment(wanting, 1_000_000)+deployment(content, 0)); err != nil {
+		return err
 	}
-	var owner metav1.OwnerReference
-	err := playground.Eventually(ctx, "the Deployment has a ReplicaSet", func(ctx context.Context) error {
-		sets, err := s.cluster.Client().AppsV1().ReplicaSets(namespace).List(ctx, metav1.ListOptions{})
+	s.pods = map[string]*corev1.Pod{}
+	for _, name := range []string{wanting, content} {
+		owner, err := s.replicaSet(ctx, name)
+		if err != nil {
+			return err
+		}
+		if s.pods[name], err = admissions.Defaulted(ctx, s.cluster, admissions.WebPod(namespace, owner)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replicaSet is that of a Deployment.
+func (s *stage) replicaSet(ctx context.Context, deployment string) (owner metav1.OwnerReference, err error) {
+	err = playground.Eventually(ctx, "the Deployment has a ReplicaSet", func(ctx context.Context) error {
+		sets, err := s.cluster.Client().AppsV1().ReplicaSets(namespace).List(ctx, metav1.ListOptions{LabelSelector: "workload=" + deployment})
 		if err != nil {
 			return err
 		}
@@ -145,15 +165,12 @@ func (s *stage) pod(ctx context.Context) (*corev1.Pod, error) {
 		owner = metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set.Name, UID: set.UID, Controller: new(true), BlockOwnerDeletion: new(true)}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return defaulted(ctx, s.cluster, webPod(namespace, owner))
+	return owner, err
 }
 
 // set has the cluster be as the scenario wants it, and returns the patch that a pod
 // gets then.
-func (s *stage) set(ctx context.Context, sc scenario, requests *reviews) (patch []byte, operations int, err error) {
+func (s *stage) set(ctx context.Context, sc scenario, requests *admissions.Reviews) (patch []byte, operations int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, setTimeout)
 	defer cancel()
 	if err := s.arrange(ctx, sc); err != nil {
@@ -161,7 +178,7 @@ func (s *stage) set(ctx context.Context, sc scenario, requests *reviews) (patch 
 	}
 	s.there = sc
 	err = playground.Eventually(ctx, "the webhook knows what there is", func(ctx context.Context) error {
-		if patch, operations, err = s.spillway.patch(ctx, requests.next()); err != nil {
+		if patch, operations, err = s.spillway.Patch(ctx, requests.Next()); err != nil {
 			return err
 		}
 		return sc.fits(patch, operations)
@@ -180,14 +197,42 @@ func (s *stage) arrange(ctx context.Context, sc scenario) error {
 			}
 		}
 	}
-	if sc.capacity == s.there.capacity {
+	if sc.capacity == s.there.capacity && sc.owner == s.there.owner {
 		return nil
 	}
 	if _, _, err := s.cluster.Kubectl(ctx, "", "delete", "workloadspreads", "--all", "-n", namespace); err != nil {
 		return err
 	}
-	if sc.capacity == 0 {
+	if sc.capacity == none {
 		return nil
 	}
-	return s.cluster.Apply(ctx, fmt.Sprintf(workloadSpread, sc.capacity))
+	if err := s.cluster.Apply(ctx, sc.workloadSpread()); err != nil {
+		return err
+	}
+	if sc.capacity == full {
+		return s.fill(ctx, sc)
+	}
+	return nil
+}
+
+// fill creates the pod that takes the one slot of the first subset.
+func (s *stage) fill(ctx context.Context, sc scenario) error {
+	pods := s.cluster.Client().CoreV1().Pods(namespace)
+	first := s.pods[sc.owner].DeepCopy()
+	first.Name, first.GenerateName = "first-of-"+sc.owner, ""
+	first.ManagedFields = nil
+	maps.Copy(first.Labels, sc.labels)
+	return playground.Eventually(ctx, "a pod takes the one slot", func(ctx context.Context) error {
+		created, err := pods.Create(ctx, first, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			created, err = pods.Get(ctx, first.Name, metav1.GetOptions{})
+		}
+		if err != nil {
+			return err
+		}
+		if match := created.Annotations[api.MatchedWorkloadSpreadAnnotation]; !strings.Contains(match, "subset-a") {
+			return errors.Join(fmt.Errorf("it is in %q", match), pods.Delete(ctx, first.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
+		}
+		return nil
+	})
 }

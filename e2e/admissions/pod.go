@@ -1,4 +1,4 @@
-package main
+package admissions
 
 import (
 	"fmt"
@@ -9,19 +9,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// app is the label by which SidecarSets and the workload select the pod.
-const app = "web"
+// App is the label by which SidecarSets and the workload select the pod.
+const App = "web"
 
-// webPod is a pod as large as services' are: three containers with environments,
+// WebPod is a pod as large as services' are: three containers with environments,
 // probes and mounts, and constraints of every kind. namespace and owner are where it
 // belongs.
-func webPod(namespace string, owner metav1.OwnerReference) *corev1.Pod {
-	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
+func WebPod(namespace string, owner metav1.OwnerReference) *corev1.Pod {
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": App}}
 	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
 			GenerateName: owner.Name + "-", Namespace: namespace, OwnerReferences: []metav1.OwnerReference{owner},
-			Labels: map[string]string{"app": app, "app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "pod-template-hash": "57674c775b", "release": "stable", "tier": "frontend"},
+			Labels: map[string]string{"app": App, "app.kubernetes.io/name": App, "app.kubernetes.io/part-of": "shop", "pod-template-hash": "57674c775b", "release": "stable", "tier": "frontend"},
 			Annotations: map[string]string{
 				"prometheus.io/scrape": "true", "prometheus.io/port": "9090", "prometheus.io/path": "/metrics",
 				"checksum/config": "9d5a3c1de0b74f6a8c27e1b05f4d9386a7cb1e2f30495d6887a1c0b2d3e4f506",
@@ -44,7 +44,7 @@ func webPod(namespace string, owner metav1.OwnerReference) *corev1.Pod {
 				}}}}},
 				PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: corev1.LabelHostname, LabelSelector: selector}}}},
 			},
-			Tolerations:               []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: app, Effect: corev1.TaintEffectNoSchedule}},
+			Tolerations:               []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: App, Effect: corev1.TaintEffectNoSchedule}},
 			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway, LabelSelector: selector}},
 		},
 	}

@@ -1,4 +1,4 @@
-package main
+package admissions
 
 import (
 	"bytes"
@@ -18,10 +18,10 @@ import (
 	"github.com/spillway-io/spillway/e2e/playground"
 )
 
-// defaulted is the pod as an API server has it when it asks webhooks: with defaults,
+// Defaulted is the pod as an API server has it when it asks webhooks: with defaults,
 // what its own admission adds, and managed fields. uid, time and name of a pod with
 // generateName are given later.
-func defaulted(ctx context.Context, cluster *playground.Cluster, pod *corev1.Pod) (*corev1.Pod, error) {
+func Defaulted(ctx context.Context, cluster *playground.Cluster, pod *corev1.Pod) (*corev1.Pod, error) {
 	created, err := cluster.Client().CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot have the pod defaulted: %w", err)
@@ -34,14 +34,14 @@ func defaulted(ctx context.Context, cluster *playground.Cluster, pod *corev1.Pod
 // uidMark stands in the review for what is unlike in each.
 const uidMark = "00000000-uid-of-review"
 
-// reviews are requests about pods that differ in nothing but their uid.
-type reviews struct {
+// Reviews are requests about pods that differ in nothing but their uid.
+type Reviews struct {
 	before, after []byte
 	count         atomic.Int64
 }
 
-// newReviews makes them for a pod with labels of the scenario.
-func newReviews(pod *corev1.Pod, labels map[string]string) (*reviews, error) {
+// NewReviews makes them for a pod with labels of the scenario.
+func NewReviews(pod *corev1.Pod, labels map[string]string) (*Reviews, error) {
 	pod = pod.DeepCopy()
 	maps.Copy(pod.Labels, labels)
 	object, err := json.Marshal(pod)
@@ -66,17 +66,17 @@ func newReviews(pod *corev1.Pod, labels map[string]string) (*reviews, error) {
 		return nil, err
 	}
 	before, after, _ := bytes.Cut(body, []byte(uidMark))
-	return &reviews{before: before, after: after}, nil
+	return &Reviews{before: before, after: after}, nil
 }
 
-// next may be called from several goroutines.
-func (r *reviews) next() []byte {
-	review := make([]byte, 0, r.size())
+// Next may be called from several goroutines.
+func (r *Reviews) Next() []byte {
+	review := make([]byte, 0, r.Size())
 	review = append(review, r.before...)
 	review = append(review, "5eca1349-3672-4970-a5b5-"...)
 	review = strconv.AppendInt(review, 100000000000+r.count.Add(1), 10)
 	return append(review, r.after...)
 }
 
-// size is that of each, in bytes.
-func (r *reviews) size() int { return len(r.before) + len(r.after) + 36 }
+// Size is that of each, in bytes.
+func (r *Reviews) Size() int { return len(r.before) + len(r.after) + 36 }
