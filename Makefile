@@ -20,6 +20,8 @@ ONLY        ?=
 FUZZTIME    ?= 30s
 LAW_PODS    ?= 100000
 BENCH_SHORT ?=
+PROVIDER_PODS ?= 1000,5000
+DURATION    ?= 5m
 PODS        ?= 5000
 MINUTES     ?= 10
 EVERY       ?= 1m
@@ -154,12 +156,35 @@ lint: $(tools)/golangci-lint ## Judge the code by hack/golangci.yml, and prove t
 fuzz: ## Run every fuzz target, FUZZTIME=30s each
 	hack/fuzz $(FUZZTIME)
 
+# Every suite prints its tables and RATIO lines, and keeps a report for make performance.
+measured = .cache/measured$(if $(BENCH_SHORT),-short)
 .PHONY: bench
-bench: ## Admission per request, beside webhooks that do nothing, and pods per second through a virtual node; BENCH_SHORT=1 is quicker
-	go test -run '^$$' -bench . -benchmem ./webhook/... ./provider/capacity
-	cd e2e && go run ./cmd/admission $(if $(BENCH_SHORT),-rounds 2 -admissions 500)
-	cd e2e && go run ./cmd/bench $(if $(BENCH_SHORT),-rounds 1)
-	$(if $(BENCH_SHORT),,cd e2e && go run ./cmd/bench -pods 5000 -rounds 1 -whole=false)
+bench: playground ## The performance suite, with a RATIO line for each limit; BENCH_SHORT=1 takes minutes rather than half an hour
+	@mkdir -p $(measured)
+	go test -run '^$$' -bench . -benchmem $(if $(BENCH_SHORT),-benchtime 5x) ./webhook/... ./provider/capacity | tee $(measured)/benchmarks.txt
+	cd e2e && go run ./cmd/admission $(if $(BENCH_SHORT),-short) -json ../$(measured)/admission.json
+	cd e2e && go run ./cmd/creates $(if $(BENCH_SHORT),-short) -json ../$(measured)/creates.json
+	cd e2e && go run ./cmd/bench $(if $(BENCH_SHORT),-short,-pods=$(PROVIDER_PODS)) -json ../$(measured)/provider.json
+	cd e2e && go run ./cmd/growth $(if $(BENCH_SHORT),-short) -json ../$(measured)/growth.json
+
+# Nothing else should happen on the machine meanwhile. The soak's report is taken along if
+# there is one.
+.PHONY: performance
+performance: ## Write docs/performance.md and its pictures from what make bench, and make soak, have measured
+	cd e2e && go run ./cmd/performance -out ../docs ../$(measured)/*.json
+
+.PHONY: bench-check
+bench-check: playground ## Short measurements of CPU, held against hack/perf-limits
+	@mkdir -p .cache/measured-check
+	cd e2e && go run ./cmd/admission -short -json ../.cache/measured-check/admission.json
+	cd e2e && go run ./cmd/bench -short -json ../.cache/measured-check/provider.json
+	cd e2e && go run ./cmd/ratios -bounds ../hack/perf-limits ../.cache/measured-check/*.json
+
+# exec, for the sake of Ctrl-C.
+.PHONY: soak
+soak: playground ## Create and delete 20 pods a second for DURATION=5m; fails if goroutines, memory or connections grow
+	@mkdir -p $(tools) $(measured) && cd e2e && go build -o ../$(tools)/soak ./cmd/soak && cd .. && \
+		exec $(tools)/soak -duration=$(DURATION) -json=$(measured)/soak.json
 
 .PHONY: cover
 cover: ## Coverage of the tests of the main module, in coverage.html
