@@ -24,6 +24,7 @@ import (
 	"github.com/spillway-io/spillway/provider/claim"
 	"github.com/spillway-io/spillway/provider/relist"
 	"github.com/spillway-io/spillway/provider/services"
+	"github.com/spillway-io/spillway/provider/sharing"
 	"github.com/spillway-io/spillway/provider/translate"
 )
 
@@ -70,7 +71,7 @@ func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 
 // upstreamCache holds the virtual node and its pods. Who waits to become the leader
 // outlives an outage of the upstream API server, and must not be behind after it.
-func upstreamCache(name string, patient *http.Client, informers *relist.Informers) cache.Options {
+func upstreamCache(name string, patient *http.Client, informers *relist.Informers, shared *sharing.Pods) cache.Options {
 	return cache.Options{
 		HTTPClient:                   patient,
 		NewInformer:                  informers.New,
@@ -79,7 +80,7 @@ func upstreamCache(name string, patient *http.Client, informers *relist.Informer
 		DefaultUnsafeDisableDeepCopy: new(true),
 		ReaderFailOnMissingInformer:  true,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}:  {Field: fields.OneTermEqualSelector("spec.nodeName", name)},
+			&corev1.Pod{}:  {Field: fields.OneTermEqualSelector("spec.nodeName", name), Transform: leanPod(shared)},
 			&corev1.Node{}: {Field: fields.OneTermEqualSelector("metadata.name", name)},
 		},
 	}
@@ -99,7 +100,7 @@ func inProtobuf(config *rest.Config) *rest.Config {
 // pods whole and of all others, and of nodes, what the capacity depends on. The
 // manager does not wait for it: the Node has to say that the cluster is down, not
 // to vanish.
-func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identity, gate *claim.Gate, informers *relist.Informers) (cluster.Cluster, error) {
+func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identity, gate *claim.Gate, informers *relist.Informers, shared *sharing.Pods) (cluster.Cluster, error) {
 	patient, err := patientClient(config, mgr.GetLogger().WithName("downstream-cache"))
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identi
 			DefaultUnsafeDisableDeepCopy: new(true),
 			ReaderFailOnMissingInformer:  true,
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Pod{}:                {Transform: slimPod(id)},
+				&corev1.Pod{}:                {Transform: slimPod(id, shared)},
 				&corev1.Node{}:               {Transform: slimNode},
 				&corev1.Service{}:            {Label: services.Ours(id)},
 				&discoveryv1.EndpointSlice{}: {Label: services.Ours(id)},
@@ -140,8 +141,19 @@ func newDownstream(config *rest.Config, mgr manager.Manager, id translate.Identi
 	return downstream, nil
 }
 
+// leanPod has upstream pods as they are, without what nobody reads, in less memory.
+func leanPod(shared *sharing.Pods) toolscache.TransformFunc {
+	return func(object any) (any, error) {
+		if pod, isPod := object.(*corev1.Pod); isPod {
+			pod.ManagedFields = nil
+			shared.Share(pod)
+		}
+		return object, nil
+	}
+}
+
 // slimPod reduces the pods of others, which may be many times ours.
-func slimPod(id translate.Identity) toolscache.TransformFunc {
+func slimPod(id translate.Identity, shared *sharing.Pods) toolscache.TransformFunc {
 	return func(object any) (any, error) {
 		pod, isPod := object.(*corev1.Pod)
 		if !isPod {
@@ -150,9 +162,11 @@ func slimPod(id translate.Identity) toolscache.TransformFunc {
 		}
 		if id.Owns(pod) {
 			pod.ManagedFields = nil
-			return pod, nil
+		} else {
+			pod = slimmed(pod)
 		}
-		return slimmed(pod), nil
+		shared.Share(pod)
+		return pod, nil
 	}
 }
 

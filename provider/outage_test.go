@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/spillway-io/spillway/provider/relist"
+	"github.com/spillway-io/spillway/provider/sharing"
 )
 
 // unsteady is the way to an API server, which is away for a while.
@@ -130,7 +131,7 @@ func (u *unsteady) cached() cache.Cache {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	options := upstreamCache("east", patient, new(relist.Informers))
+	options := upstreamCache("east", patient, new(relist.Informers), new(sharing.Pods))
 	if options.Mapper, err = newMapper(nil, nil); err != nil {
 		u.t.Fatal(err)
 	}

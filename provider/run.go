@@ -25,6 +25,7 @@ import (
 	"github.com/spillway-io/spillway/provider/node"
 	"github.com/spillway-io/spillway/provider/pods"
 	"github.com/spillway-io/spillway/provider/relist"
+	"github.com/spillway-io/spillway/provider/sharing"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -85,6 +86,8 @@ type virtualNode struct {
 	stop   func()
 	// informers fill the caches of the two clusters.
 	informers struct{ upstream, downstream relist.Informers }
+	// shared is what the pods in both caches have in common.
+	shared sharing.Pods
 	// gate lets nothing be written downstream before this process may.
 	gate *claim.Gate
 	// up runs all parts, with the upstream cluster's cache; below has the
@@ -129,14 +132,14 @@ func open(ctx context.Context, opts Options) (*virtualNode, error) {
 	if v.rules.UpstreamID, err = readUpstreamID(ctx, v.upstream); err != nil {
 		return nil, err
 	}
-	if v.up, err = newManager(ctx, opts, v.identity, &v.informers.upstream); err != nil {
+	if v.up, err = newManager(ctx, opts, v.identity, &v.informers.upstream, &v.shared); err != nil {
 		return nil, err
 	}
 	v.anchor = anchor.NewKeeper(anchor.Sources{
 		Upstream: v.upstream, Downstream: v.downstream, Node: opts.Name, Server: opts.Downstream.Host,
 		Elected: v.up.Elected(), Refuse: func() { v.stop() },
 	})
-	v.below, err = newDownstream(opts.Downstream, v.up, v.rules.Identity, v.gate, &v.informers.downstream)
+	v.below, err = newDownstream(opts.Downstream, v.up, v.rules.Identity, v.gate, &v.informers.downstream, &v.shared)
 	return v, err
 }
 
@@ -179,7 +182,7 @@ func readUpstreamID(ctx context.Context, upstream kubernetes.Interface) (string,
 }
 
 // newManager returns the manager of the upstream cluster.
-func newManager(ctx context.Context, opts Options, identity string, informers *relist.Informers) (manager.Manager, error) {
+func newManager(ctx context.Context, opts Options, identity string, informers *relist.Informers, shared *sharing.Pods) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -199,7 +202,7 @@ func newManager(ctx context.Context, opts Options, identity string, informers *r
 		Logger:                              logf.FromContext(ctx),
 		BaseContext:                         func() context.Context { return context.WithoutCancel(ctx) },
 		MapperProvider:                      newMapper,
-		Cache:                               upstreamCache(opts.Name, patient, informers),
+		Cache:                               upstreamCache(opts.Name, patient, informers, shared),
 		HealthProbeBindAddress:              opts.HealthAddress,
 		Metrics:                             metricsserver.Options{BindAddress: opts.MetricsAddress},
 		PprofBindAddress:                    opts.ProfileAddress,

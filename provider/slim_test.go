@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/randfill"
 
 	"github.com/spillway-io/spillway/provider/capacity"
+	"github.com/spillway-io/spillway/provider/sharing"
 	"github.com/spillway-io/spillway/provider/translate"
 	"github.com/spillway-io/spillway/webhook/stash"
 )
@@ -51,7 +52,7 @@ func TestSlimPodKeepsWhatCounts(t *testing.T) {
 		}
 
 		before := pod.DeepCopy()
-		cached, err := slimPod(id)(pod)
+		cached, err := slimPod(id, new(sharing.Pods))(pod)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,7 @@ func TestSlimPodKeepsOursWhole(t *testing.T) {
 	id.Mark(&ours.ObjectMeta, "up")
 	want := ours.DeepCopy()
 	want.ManagedFields = nil
-	got, err := slimPod(id)(ours.DeepCopy())
+	got, err := slimPod(id, new(sharing.Pods))(ours.DeepCopy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestSlimPodKeepsOursWhole(t *testing.T) {
 		t.Errorf("slimPod() of our own pod: -want +got:\n%s", diff)
 	}
 	other := translate.Identity{UpstreamID: "cluster", Node: stash.VirtualNode{Name: "west"}}
-	got, err = slimPod(other)(ours.DeepCopy())
+	got, err = slimPod(other, new(sharing.Pods))(ours.DeepCopy())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,9 @@ type Options struct {
 	// requests of Spillway's processes. If it is empty there is an audit log only where
 	// AuditVariable asks for it.
 	Audit string
+	// Cores are those of the machine on which all of the cluster's processes run, which
+	// they share with whoever else is there; none are all.
+	Cores []int
 	// Without leaves components out.
 	Without []Component
 	// ExtraArgs are added to a component's own arguments. A flag given twice
@@ -206,7 +209,7 @@ func (c *Cluster) writeCertificates() error {
 // start brings the components up in the order in which they need each other.
 func (c *Cluster) start(ctx context.Context, o Options) error {
 	run := func(component Component, path string, args []string) (*Process, error) {
-		return StartProcess(string(component), filepath.Join(c.dir, "logs"), path, append(args, o.ExtraArgs[component]...)...)
+		return startOn(o.Cores, string(component), filepath.Join(c.dir, "logs"), path, append(args, o.ExtraArgs[component]...)...)
 	}
 	var err error
 	if c.Etcd, err = run(Etcd, o.Binaries.Etcd, c.etcdArgs()); err != nil {

@@ -22,6 +22,8 @@ type Process struct {
 	path string
 	args []string
 	log  string
+	// cores are where it may run; none are all.
+	cores []int
 
 	mu  sync.Mutex
 	run *run // the current or the last run, nil before the first
@@ -38,10 +40,15 @@ type run struct {
 // StartProcess starts path with args. What it prints goes to <dir>/<name>.log,
 // and dir, which is made if needed, is its working directory.
 func StartProcess(name, dir, path string, args ...string) (*Process, error) {
+	return startOn(nil, name, dir, path, args...)
+}
+
+// startOn is StartProcess for a process that runs on those cores only; none are all.
+func startOn(cores []int, name, dir, path string, args ...string) (*Process, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of %s: %w", name, err)
 	}
-	p := &Process{name: name, path: path, args: args, log: filepath.Join(dir, name+".log")}
+	p := &Process{name: name, path: path, args: args, log: filepath.Join(dir, name+".log"), cores: cores}
 	return p, p.Start()
 }
 
@@ -112,7 +119,7 @@ func (p *Process) Start() error {
 		Setpgid:   true,            // Ctrl-C in a terminal reaches us, not it: we decide who stops when
 		Pdeathsig: syscall.SIGKILL, // and if we die without deciding, the kernel does
 	}
-	r, err := live(cmd)
+	r, err := live(cmd, p.cores)
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot start %s: %w", p.name, err), log.Close())
 	}
@@ -122,13 +129,20 @@ func (p *Process) Start() error {
 
 // live starts cmd and waits for its end in a goroutine of its own. That
 // goroutine keeps its thread to itself, because the kernel sends Pdeathsig when
-// the *thread* that started a child ends, and Go ends threads as it pleases.
-func live(cmd *exec.Cmd) (*run, error) {
+// the *thread* that started a child ends, and Go ends threads as it pleases. A thread
+// that was bound to cores, for its child to inherit, ends with the goroutine.
+func live(cmd *exec.Cmd, cores []int) (*run, error) {
 	r := &run{started: time.Now(), exited: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		if len(cores) == 0 {
+			defer runtime.UnlockOSThread()
+		}
+		if err := stay(0, cores); err != nil {
+			started <- err
+			return
+		}
 		if err := cmd.Start(); err != nil {
 			started <- err
 			return

@@ -22,6 +22,11 @@ const (
 	// largestInterval is how often the Node is written at most when nothing but the
 	// largest pod changed, which each of our own pods may change by starting.
 	largestInterval = 5 * time.Second
+	// share is how much longer changes are collected than it takes to compute the
+	// offer: it takes longer the more pods there are, and a burst lasts longer, too.
+	// longestSettle bounds that.
+	share         = 100
+	longestSettle = 5 * time.Second
 )
 
 // offerWatch computes the offer again whenever the downstream cluster's nodes or
@@ -92,7 +97,7 @@ func (w *offerWatch) run(ctx context.Context, offers chan<- capacity.Offer) {
 	w.wish()
 	var last told
 	var later <-chan time.Time
-	for pause := time.Duration(0); ; pause = settle {
+	for pause, took := time.Duration(0), time.Duration(0); ; pause = collecting(took) {
 		select {
 		case <-ctx.Done():
 			return
@@ -102,7 +107,9 @@ func (w *offerWatch) run(ctx context.Context, offers chan<- capacity.Offer) {
 		if !retry.Pause(ctx, pause) {
 			return
 		}
+		began := time.Now()
 		offer, err := w.compute(ctx)
+		took = time.Since(began)
 		if err != nil {
 			logf.FromContext(ctx).Error(err, "Capacity unknown")
 			w.wish()
@@ -122,6 +129,12 @@ func (w *offerWatch) run(ctx context.Context, offers chan<- capacity.Offer) {
 			last = told{offer: offer, at: time.Now()}
 		}
 	}
+}
+
+// collecting is for how long changes are collected after it took that long to compute
+// the offer.
+func collecting(took time.Duration) time.Duration {
+	return min(max(settle, share*took), longestSettle)
 }
 
 func (w *offerWatch) compute(ctx context.Context) (capacity.Offer, error) {

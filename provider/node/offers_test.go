@@ -144,3 +144,23 @@ func TestHeartbeatsCostNothing(t *testing.T) {
 	default:
 	}
 }
+
+// TestCollecting: what computing the offer takes is a part of the machine that does not
+// grow with the number of pods.
+func TestCollecting(t *testing.T) {
+	cases := map[string]struct {
+		reason     string
+		took, want time.Duration
+	}{
+		"small": {"a second is soon enough for anybody", time.Millisecond, settle},
+		"large": {"one part in a hundred", 30 * time.Millisecond, 3 * time.Second},
+		"huge":  {"but the Node is not to be wrong for long", time.Second, longestSettle},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := collecting(tc.took); got != tc.want {
+				t.Errorf("%s: collecting(%s) = %s, want %s", tc.reason, tc.took, got, tc.want)
+			}
+		})
+	}
+}

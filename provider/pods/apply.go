@@ -29,7 +29,7 @@ func (r *Reconciler) apply(ctx context.Context, key types.NamespacedName, w Worl
 		action, unfinished = r.follow(ctx, key, w, action)
 	}
 	if action.Delete != nil {
-		if err := r.deleteDownstream(ctx, key, *action.Delete); err != nil {
+		if err := r.deleteDownstream(ctx, key, w.Upstream, action); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
@@ -53,10 +53,17 @@ func (r *Reconciler) apply(ctx context.Context, key types.NamespacedName, w Worl
 	return reconcile.Result{RequeueAfter: action.Again}, unfinished
 }
 
-func (r *Reconciler) deleteDownstream(ctx context.Context, key types.NamespacedName, d Deletion) error {
-	err := r.Downstream.Client.Delete(ctx, named(r.Node.Below(key)), d.options()...)
+func (r *Reconciler) deleteDownstream(ctx context.Context, key types.NamespacedName, upstream *corev1.Pod, action Action) error {
+	terminating := action.Row == RowTerminating
+	if terminating {
+		r.testimony.deletes(key, upstream.UID, action.Delete.UID)
+	}
+	err := r.Downstream.Client.Delete(ctx, named(r.Node.Below(key)), action.Delete.options()...)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("cannot delete the downstream pod: %w", err)
+	}
+	if terminating && err == nil {
+		r.testimony.deleted(key)
 	}
 	r.Metrics.deleted.Inc()
 	return nil
@@ -81,6 +88,9 @@ func (r *Reconciler) deleteUpstream(ctx context.Context, key types.NamespacedNam
 	err := r.Upstream.Client.Delete(ctx, named(key), d.options()...)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("cannot delete the upstream pod: %w", err)
+	}
+	if err == nil && d.GraceSeconds != nil && *d.GraceSeconds == 0 {
+		r.testimony.released(key, d.UID, r.Clock.Now())
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -39,7 +38,7 @@ func (r *Reconciler) SetUp(mgr manager.Manager, downstream cache.Cache, recovery
 	pods := builder.ControllerManagedBy(mgr).
 		Named("pods").
 		For(&corev1.Pod{}).
-		WatchesRawSource(source.Kind(downstream, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(r.Node.above), r.concernsUs())).
+		WatchesRawSource(source.Kind(downstream, &corev1.Pod{}, r.handle(), r.concernsUs())).
 		WatchesRawSource(recovery.source()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,

@@ -43,7 +43,8 @@
 //
 // "Gone" includes a pod of that name on another node. "Confirmed" means read
 // from the API server itself: a cache can be empty, partial or behind, and
-// nothing is deleted or given up for that. A row that says "wait" is planned
+// nothing is deleted or given up for that. An upstream pod may also go when the end
+// of its downstream pod was announced, after we had that deleted: testimony.go. A row that says "wait" is planned
 // again by the next event, or soon if none may come. "Prepared" means that all Preparers were asked: what a
 // pod refers to exists downstream, or it is known why not. "[Failed]" is for
 // pods that finalizers keep, so that the Job controller can count them. "Overdue"

@@ -66,7 +66,10 @@ func (w World) finish() Action {
 	up := w.Upstream
 	unfinished := len(up.Finalizers) > 0 && !translate.Finished(up)
 	switch {
-	case !w.DownstreamLive:
+	case w.Leaving:
+		// What the API server writes meanwhile is no reason to ask it once more.
+		return Action{Row: RowFinish, Again: releasing}
+	case !w.DownstreamLive && !w.Ended:
 		return Action{Row: RowFinish, Confirm: Downstream}
 	case unfinished && !w.UpstreamLive:
 		return Action{Row: RowFinish, Confirm: Upstream}

@@ -42,6 +42,11 @@ type World struct {
 	// UpstreamLive and DownstreamLive say that the pod, or its absence, was read
 	// from the API server and not from a cache.
 	UpstreamLive, DownstreamLive bool
+	// Ended says that this process had the upstream pod's downstream pod deleted, and
+	// that its end was announced since. It is as good as reading that.
+	Ended bool
+	// Leaving says that the upstream API server has just been asked to remove the pod.
+	Leaving bool
 	// Prepared says that the preparers were asked for this pod, and that Obstacles,
 	// Facts and Notes are what was found out.
 	Prepared bool

@@ -60,6 +60,7 @@ type Reconciler struct {
 	// forbidden is what was told of each pod with a change that is not allowed
 	// downstream, by key.
 	forbidden sync.Map
+	testimony testimony
 }
 
 // Reconcile plans until a plan needs no further reading, and applies it. An
@@ -107,6 +108,7 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (Worl
 		r.forbidden.Delete(key)
 	}
 	w := World{Upstream: upstream, Downstream: downstream, Now: metav1.NewTime(r.Clock.Now())}
+	w.Ended, w.Leaving = r.testimony.about(key, upstream, w.Now.Time)
 	if r.TooLarge != nil && downstream != nil && r.Node.Owns(downstream) && downstream.Spec.NodeName == "" && downstream.DeletionTimestamp == nil {
 		if message, tooLarge := r.TooLarge(downstream); tooLarge {
 			w.TooLarge = message
@@ -162,6 +164,7 @@ func read(ctx context.Context, from client.Reader, key types.NamespacedName) (*c
 // over, and false when w has changed, or the way is free, and is to be planned
 // again.
 func (r *Reconciler) create(ctx context.Context, key types.NamespacedName, w *World, action Action) (over bool, err error) {
+	r.testimony.creates(key)
 	creating, created := r.Tracer.create(ctx, w.Upstream)
 	refused := r.Downstream.Client.Create(creating, action.Create)
 	created(refused)

@@ -25,8 +25,9 @@ type load struct {
 	// node is the node that the pods name; empty leaves them to the scheduler.
 	node string
 	pods int
-	// processes are measured meanwhile, under these names.
+	// processes are measured meanwhile, under these names, and counters are asked.
 	processes map[string]*playground.Process
+	counters  counters
 	// before and loaded, if set, are called before the first pod is created, and as
 	// soon as all are Running.
 	before, loaded func(context.Context) error
@@ -42,6 +43,9 @@ type result struct {
 	// used is what the processes used until all pods were Running, and ended what
 	// they used from then on until all were gone.
 	used, ended map[string]playground.Usage
+	// asked are the requests until all pods were Running, and askedToEnd those from
+	// then on.
+	asked, askedToEnd requests
 }
 
 func (r result) rate() float64 { return float64(len(r.latencies)) / r.allRunning.Seconds() }
@@ -71,14 +75,27 @@ func measure(ctx context.Context, l load) (result, error) {
 	if err := call(ctx, l.before); err != nil {
 		return result{}, err
 	}
+	before, err := l.counters.count(ctx)
+	if err != nil {
+		return result{}, err
+	}
 	r, err := l.run(ctx, notes)
+	if err != nil {
+		return result{}, err
+	}
+	loaded, err := l.counters.count(ctx)
 	if err != nil {
 		return result{}, err
 	}
 	if err := call(ctx, l.loaded); err != nil {
 		return result{}, err
 	}
-	return r, l.end(ctx, notes, &r)
+	if err := l.end(ctx, notes, &r); err != nil {
+		return result{}, err
+	}
+	after, err := l.counters.count(ctx)
+	r.asked, r.askedToEnd = loaded.since(before), after.since(loaded)
+	return r, err
 }
 
 func call(ctx context.Context, hook func(context.Context) error) error {

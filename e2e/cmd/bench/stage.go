@@ -21,23 +21,24 @@ type stage struct {
 	node                 *playground.VirtualNode
 }
 
-// start starts the clusters and the virtual node, with that many workers and these
-// further arguments.
-func start(ctx context.Context, dir string, workers int, arguments ...string) (*stage, error) {
+// start starts the clusters and the virtual node, with these further arguments.
+func start(ctx context.Context, dir string, a arrangement, o options, arguments ...string) (*stage, error) {
 	s := &stage{}
 	paths, err := binaries.Components(ctx, binaries.Options{Out: os.Stderr})
 	if err != nil {
 		return s, err
 	}
-	spillway, err := binaries.Spillway(ctx, binaries.Options{Out: os.Stderr})
-	if err != nil {
-		return s, err
+	spillway := o.spillway
+	if spillway == "" {
+		if spillway, err = binaries.Spillway(ctx, binaries.Options{Out: os.Stderr}); err != nil {
+			return s, err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	clusters, err := playground.StartAll(ctx,
 		playground.Options{Name: upstreamSide, Dir: dir, Binaries: paths},
-		playground.Options{Name: downstreamSide, Dir: dir, Binaries: paths, Nodes: []*corev1.Node{
+		playground.Options{Name: downstreamSide, Dir: dir, Binaries: paths, Cores: a.downstream(), Nodes: []*corev1.Node{
 			playground.FakeNode("large-1", playground.Capacity("1000", "1Ti", "20000")),
 			playground.FakeNode("large-2", playground.Capacity("1000", "1Ti", "20000")),
 		}})
@@ -49,7 +50,7 @@ func start(ctx context.Context, dir string, workers int, arguments ...string) (*
 		return s, err
 	}
 	s.node, err = playground.StartVirtualNode(ctx, playground.VirtualNodeOptions{
-		Binary: spillway, Name: virtualNode, Upstream: s.upstream, Downstream: s.downstream, PodWorkers: workers, ExtraArgs: arguments,
+		Binary: spillway, Name: virtualNode, Upstream: s.upstream, Downstream: s.downstream, PodWorkers: o.workers, ExtraArgs: arguments,
 	})
 	return s, err
 }
