@@ -15,7 +15,7 @@ import (
 func (d *draft) build(set *Set, c *v1alpha1.SidecarContainer) corev1.Container {
 	built := c.Container
 	shared, needed := d.sharedMounts(set, c)
-	built.VolumeMounts = slices.Concat(built.VolumeMounts, shared)
+	built.VolumeMounts = withMounts(slices.Concat(built.VolumeMounts, shared), d.tokenMount())
 	built.Env = signed(built.Env)
 	built.Env = withEnv(built.Env, d.transferredEnv(c.TransferEnv))
 	built.Env = withEnv(built.Env, needed)

@@ -45,6 +45,30 @@ func (d *draft) sharedMounts(set *Set, c *v1alpha1.SidecarContainer) (mounts []c
 	return mounts, needed
 }
 
+// Where and from what volumes API servers mount the token of the pod's service account:
+// plugin/pkg/admission/serviceaccount of Kubernetes.
+const (
+	tokenPath         = "/var/run/secrets/kubernetes.io/serviceaccount"
+	tokenVolumePrefix = "kube-api-access-"
+)
+
+// tokenMount is the mount of the service account's token that an API server has given
+// the app's containers. It would give it to the sidecars, too, and then ask us again,
+// since the pod has changed: by far the dearest part of an admission.
+func (d *draft) tokenMount() []corev1.VolumeMount {
+	if mounts := d.pod.Spec.AutomountServiceAccountToken; mounts != nil && !*mounts {
+		return nil
+	}
+	for i := range d.app {
+		for _, mount := range d.app[i].VolumeMounts {
+			if mount.MountPath == tokenPath && strings.HasPrefix(mount.Name, tokenVolumePrefix) {
+				return []corev1.VolumeMount{{Name: mount.Name, MountPath: tokenPath, ReadOnly: true}}
+			}
+		}
+	}
+	return nil
+}
+
 // permitted returns a mount as the sidecar may have it: the API server refuses pods
 // in which containers that are not privileged mount something on the node.
 func permitted(mount corev1.VolumeMount, c *v1alpha1.SidecarContainer) corev1.VolumeMount {

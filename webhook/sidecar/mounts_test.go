@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -61,6 +63,41 @@ func TestExpandedBy(t *testing.T) {
 			got, missing := expandedBy(tc.expression, variables(tc.env))
 			if diff := cmp.Diff(variables(tc.want), got); diff != "" || missing != tc.missing {
 				t.Errorf("%s: missing %q, want %q; -want +got: %s", tc.reason, missing, tc.missing, diff)
+			}
+		})
+	}
+}
+
+// TestTokenMount: what an API server would mount into sidecars they have already, so
+// that it does not ask about the pod again.
+func TestTokenMount(t *testing.T) {
+	pod := func(edit func(*corev1.Pod)) *corev1.Pod {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "plain"},
+			{Name: "app", VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/data"}, {Name: "kube-api-access-x7c2p", MountPath: tokenPath, ReadOnly: true}}},
+		}}}
+		edit(pod)
+		return pod
+	}
+	token := []corev1.VolumeMount{{Name: "kube-api-access-x7c2p", MountPath: tokenPath, ReadOnly: true}}
+	cases := map[string]struct {
+		reason string
+		edit   func(*corev1.Pod)
+		own    []corev1.VolumeMount
+		want   []corev1.VolumeMount
+	}{
+		"usual":      {"the API server mounts it into all containers", func(*corev1.Pod) {}, nil, token},
+		"own":        {"what the sidecar has there stays", func(*corev1.Pod) {}, []corev1.VolumeMount{{Name: "mine", MountPath: tokenPath}}, []corev1.VolumeMount{{Name: "mine", MountPath: tokenPath}}},
+		"none":       {"the app has none either", func(p *corev1.Pod) { p.Spec.Containers = p.Spec.Containers[:1] }, nil, nil},
+		"not wanted": {"the pod says that it wants none", func(p *corev1.Pod) { p.Spec.AutomountServiceAccountToken = new(false) }, nil, nil},
+		"by hand":    {"what users mount there is for the app", func(p *corev1.Pod) { p.Spec.Containers[1].VolumeMounts[1].Name = "token" }, nil, nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			sidecar := &v1alpha1.SidecarContainer{Container: corev1.Container{Name: "log", VolumeMounts: tc.own}}
+			built := newDraft(pod(tc.edit), Record{}, nil).build(&Set{Object: &v1alpha1.SidecarSet{}}, sidecar)
+			if diff := cmp.Diff(tc.want, built.VolumeMounts, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
