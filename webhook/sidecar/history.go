@@ -247,16 +247,3 @@ func tooMany(set *Set, older []*appsv1.ControllerRevision, current *appsv1.Contr
 	}
 	return remove
 }
-
-// RevisionsInUse are the names of the set's revisions that pods have.
-func RevisionsInUse(set string, pods []*corev1.Pod) map[string]bool {
-	inUse := map[string]bool{}
-	for _, pod := range pods {
-		// A pod whose record nobody can read uses none that anybody knows.
-		entries, err := readEntries(pod, api.SidecarSetHashAnnotation)
-		if name := entries[set].ControllerRevision; err == nil && name != "" {
-			inUse[name] = true
-		}
-	}
-	return inUse
-}

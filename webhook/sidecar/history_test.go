@@ -266,20 +266,3 @@ func TestHistoryCollision(t *testing.T) {
 		t.Errorf("names taken by a former set's revisions: %+v", third)
 	}
 }
-
-func TestRevisionsInUse(t *testing.T) {
-	set := Compile(version(1), nil)
-	set.Revision = "agents-1"
-	record, err := Record{}.With(set, []string{"log"}, metav1.Time{}).Write(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pods := []*corev1.Pod{
-		{ObjectMeta: metav1.ObjectMeta{Annotations: record}},
-		{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{api.SidecarSetHashAnnotation: "garbage"}}},
-		{},
-	}
-	if diff := cmp.Diff(map[string]bool{"agents-1": true}, RevisionsInUse("agents", pods)); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}

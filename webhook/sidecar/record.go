@@ -52,6 +52,27 @@ func ReadRecord(pod *corev1.Pod) (Record, error) {
 	return Record{Hashes: hashes, HashesWithoutImage: withoutImage, Sets: SetsIn(pod)}, nil
 }
 
+// Given is what a pod's record says about one set: the version that it was given.
+type Given struct {
+	// Entry is about the whole version, HashWithoutImage about all but images. They
+	// are zero where the record does not have the set.
+	Entry            Entry
+	HashWithoutImage string
+	// Err is why ReadRecord cannot read the record; what it could is there still.
+	Err error
+}
+
+// ReadGiven reads of a pod's record what is about one set. It depends on nothing
+// but the name of the set and the pod's annotations about hashes.
+func ReadGiven(pod *corev1.Pod, set string) Given {
+	hashes, err := readEntries(pod, api.SidecarSetHashAnnotation)
+	if err != nil {
+		return Given{Err: err}
+	}
+	withoutImage, err := readEntries(pod, api.SidecarSetHashWithoutImageAnnotation)
+	return Given{Entry: hashes[set], HashWithoutImage: withoutImage[set].Hash, Err: err}
+}
+
 // SetsIn are the names of the sets that a pod says are in it.
 func SetsIn(pod *corev1.Pod) []string {
 	var names []string

@@ -87,3 +87,40 @@ func TestUnreadableRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestReadGiven: one set's part of a record is that of the whole, and what can be
+// read counts even where the rest cannot.
+func TestReadGiven(t *testing.T) {
+	set := Compile(version(1), nil)
+	set.Revision = "agents-1"
+	written, err := Record{}.With(set, []string{"log"}, metav1.Time{}).Write(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes, withoutImage := written[api.SidecarSetHashAnnotation], written[api.SidecarSetHashWithoutImageAnnotation]
+	cases := map[string]struct {
+		reason                      string
+		hashes, withoutImage        string
+		revision, hash, hashNoImage string
+		unreadable                  bool
+	}{
+		"Both":         {"a record of ours", hashes, withoutImage, "agents-1", set.Hash, set.HashWithoutImage, false},
+		"Others":       {"a record of other sets", `{"other":{"hash":"a"}}`, `{"other":{"hash":"b"}}`, "", "", "", false},
+		"Old":          {"Kruise's first shape", `{"agents":"a"}`, `{"agents":"b"}`, "", "a", "b", false},
+		"NoHash":       {"nothing is known of it", "garbage", withoutImage, "", "", "", true},
+		"NoOtherHash":  {"the revision is in use all the same", hashes, "garbage", "agents-1", set.Hash, "", true},
+		"OtherGarbage": {"the record is read as a whole, or not", `{"agents":{"hash":"a"},"other":3}`, withoutImage, "", "", "", true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			pod := recordIn(tc.hashes, tc.withoutImage, "agents")
+			got := ReadGiven(pod, "agents")
+			if got.Entry.ControllerRevision != tc.revision || got.Entry.Hash != tc.hash || got.HashWithoutImage != tc.hashNoImage {
+				t.Errorf("%s: %+v", tc.reason, got)
+			}
+			if _, err := ReadRecord(pod); (got.Err != nil) != tc.unreadable || (err != nil) != tc.unreadable {
+				t.Errorf("%s: error %v, of the whole %v", tc.reason, got.Err, err)
+			}
+		})
+	}
+}

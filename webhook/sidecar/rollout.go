@@ -22,6 +22,9 @@ type View struct {
 	// Nodes are those of the pods, by name, as far as known. An unknown node is
 	// taken for one where images can be changed.
 	Nodes map[string]*corev1.Node
+	// Given are what the records of pods say about the set, by UID, as far as
+	// somebody has read them already; the others' are read.
+	Given map[types.UID]Given
 	// Refused are pods that the API server would not have changed a moment ago.
 	// They are passed over, so that others get their turn.
 	Refused map[types.UID]bool
@@ -142,18 +145,21 @@ func (v View) standOf(pod *corev1.Pod, images map[string]string) stand {
 	s := stand{pod: pod, ready: isReady(pod), asked: selects(v.Set.Object.Spec.UpdateStrategy.Selector, pod.Labels)}
 	state := readStates(pod).of(v.Set.Name())
 	s.consistent = state.carriedOut(pod)
-	record, err := ReadRecord(pod)
-	if err != nil {
+	given, known := v.Given[pod.UID]
+	if !known {
+		given = ReadGiven(pod, v.Set.Name())
+	}
+	if given.Err != nil {
 		s.obstacle = reasonUnreadableRecord
 		return s
 	}
-	entry := record.Hashes[v.Set.Name()]
+	entry := given.Entry
 	s.since = entry.UpdateTimestamp.Time
 	s.updated = entry.Hash == v.Set.Hash
 	s.touched = entry.Hash != "" && state.Revision == entry.Hash
 	switch {
 	case s.updated:
-	case record.HashesWithoutImage[v.Set.Name()].Hash != v.Set.HashWithoutImage || !hasAll(pod, images):
+	case given.HashWithoutImage != v.Set.HashWithoutImage || !hasAll(pod, images):
 		s.obstacle = reasonImmutableField
 	case hasFixedImages(v.Nodes[pod.Spec.NodeName]):
 		s.obstacle = reasonNodeImmutable

@@ -116,16 +116,24 @@ type lastStatus struct {
 // readStates reads the pod's annotation. What cannot be read is as good as none:
 // it says nothing but which changes are under way, and those come to an end.
 func readStates(pod *corev1.Pod) inPlaceStates {
+	text := pod.Annotations[api.SidecarSetUpdateStateAnnotation]
+	if text == "" {
+		return nil
+	}
 	var states inPlaceStates
-	if json.Unmarshal([]byte(pod.Annotations[api.SidecarSetUpdateStateAnnotation]), &states) != nil {
+	if json.Unmarshal([]byte(text), &states) != nil {
 		return nil
 	}
 	return states
 }
 
 func (s inPlaceStates) of(set string) inPlaceState {
+	text, known := s[set]
+	if !known {
+		return inPlaceState{}
+	}
 	var state inPlaceState
-	if json.Unmarshal(s[set], &state) != nil {
+	if json.Unmarshal(text, &state) != nil {
 		return inPlaceState{}
 	}
 	return state

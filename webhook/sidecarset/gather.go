@@ -19,6 +19,7 @@ import (
 // those in whose record the set is.
 func (p *pass) gather(ctx context.Context, all []*corev1.Pod) (err error) {
 	namespaces := map[string]sidecar.Namespace{}
+	p.view.Given = make(map[types.UID]sidecar.Given, len(all))
 	for _, pod := range p.memory.see(all, p.now) {
 		if pod.Labels[api.OptInLabel] != api.OptedIn {
 			continue
@@ -32,6 +33,7 @@ func (p *pass) gather(ctx context.Context, all []*corev1.Pod) (err error) {
 		}
 		if p.view.Set.Follows(pod, namespace) {
 			p.view.Pods = append(p.view.Pods, pod)
+			p.view.Given[pod.UID] = p.memory.givenTo(pod, p.object.Name)
 		}
 	}
 	p.view.Refused = map[types.UID]bool{}

@@ -31,7 +31,7 @@ func (p *pass) history(ctx context.Context, pods []*corev1.Pod) (collisions *int
 	for i := range list.Items {
 		existing[i] = &list.Items[i]
 	}
-	plan, err := p.planHistory(ctx, existing, sidecar.RevisionsInUse(p.object.Name, pods))
+	plan, err := p.planHistory(ctx, existing, p.memory.revisionsInUse(p.object.Name, pods))
 	if err != nil {
 		return nil, err
 	}

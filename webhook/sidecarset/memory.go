@@ -14,6 +14,11 @@ type memory struct {
 	uid types.UID
 	// looked and wrote are when the last pass began and the last status was sent.
 	looked, wrote time.Time
+	// working is how long the last pass took, but for what it wrote; zero if it failed.
+	working time.Duration
+	// records are what is known of the pods' records, of no pods but those that the
+	// last pass found.
+	records map[types.UID]read
 	// written are the pods that we changed, until the cache has seen it.
 	written map[types.UID]written
 	// refused are the pods that the API server would not have changed, and until
@@ -33,6 +38,7 @@ type written struct {
 func newMemory(uid types.UID) *memory {
 	return &memory{
 		uid:     uid,
+		records: map[types.UID]read{},
 		written: map[types.UID]written{},
 		refused: map[types.UID]time.Time{},
 		told:    map[string]string{},
@@ -53,9 +59,15 @@ func (m *memory) see(pods []*corev1.Pod, now time.Time) []*corev1.Pod {
 			delete(m.written, pod.UID)
 		}
 	}
+	maps.DeleteFunc(m.records, func(uid types.UID, _ read) bool { return !here[uid] })
 	maps.DeleteFunc(m.written, func(uid types.UID, _ written) bool { return !here[uid] })
 	maps.DeleteFunc(m.refused, func(uid types.UID, until time.Time) bool { return !here[uid] || !now.Before(until) })
 	return seen
+}
+
+// pause is the shortest one between the beginnings of two passes.
+func (m *memory) pause() time.Duration {
+	return min(max(lookPause, pausePerWork*m.working), longestPause)
 }
 
 // tells says whether something is news, and remembers it.

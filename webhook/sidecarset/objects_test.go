@@ -30,7 +30,7 @@ func agents(image string) *v1alpha1.SidecarSet {
 }
 
 // podWith is a pod that runs and is ready, and was created with the set in it.
-func podWith(t *testing.T, set *v1alpha1.SidecarSet, name string) *corev1.Pod {
+func podWith(t testing.TB, set *v1alpha1.SidecarSet, name string) *corev1.Pod {
 	t.Helper()
 	record, err := sidecar.Record{}.With(sidecar.Compile(set, nil), []string{"log"}, metav1.NewTime(noon())).Write(nil)
 	if err != nil {

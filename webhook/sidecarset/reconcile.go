@@ -27,6 +27,11 @@ const (
 	// writes of the status. A rollout of the pods' workloads is hundreds of events.
 	lookPause  = 100 * time.Millisecond
 	writePause = 500 * time.Millisecond
+	// longestPause bounds the pause after a pass that took long: a pause is so many
+	// times as long as the work, so that the passes over a set take no more than a
+	// twentieth of a core while they fit into it.
+	longestPause = time.Second
+	pausePerWork = 20
 	// standBackPause is how soon we look whether the other server is still there.
 	standBackPause = time.Minute
 	// soonest is how soon a pass may be repeated although nothing happened.
@@ -85,10 +90,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{RequeueAfter: standBackPause}, nil
 	}
 	p := &pass{reconciler: r, memory: r.remembered(request.Name, object.GetUID()), now: r.clock.Now()}
-	if next := p.memory.looked.Add(lookPause); p.now.Before(next) {
+	if next := p.memory.looked.Add(p.memory.pause()); p.now.Before(next) {
 		return reconcile.Result{RequeueAfter: next.Sub(p.now)}, nil
 	}
-	p.memory.looked = p.now
+	// After a pass that fails, how soon it is tried again is the queue's to say.
+	p.memory.looked, p.memory.working = p.now, 0
 	set, unknown, err := catalog.Decode(object)
 	if err != nil {
 		set, unknown = &v1alpha1.SidecarSet{TypeMeta: typeOf(object), ObjectMeta: nameOf(object)}, []error{err}
@@ -112,19 +118,28 @@ func (p *pass) make(ctx context.Context) (reconcile.Result, error) {
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	if err := p.gather(ctx, all); err != nil {
+		return reconcile.Result{}, err
+	}
+	gathering := p.clock.Since(p.now)
 	collisions, err := p.history(ctx, all)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := p.gather(ctx, all); err != nil {
-		return reconcile.Result{}, err
-	}
+	judged := p.clock.Now()
 	report := p.view.Report(collisions, p.now)
+	var plan sidecar.Plan
+	if report.Status.UpdatedPods < report.Status.MatchedPods {
+		// Else nobody waits for anything, and most passes find it so.
+		plan = p.view.Plan()
+	}
+	working := gathering + p.clock.Since(judged)
 	p.metrics.report(p.object.Name, report)
 	// Each does its part even if another failed.
-	if err := errors.Join(p.writeStatus(ctx, report.Status), p.roll(ctx), p.writeConditions(ctx, report.Conditions)); err != nil {
+	if err := errors.Join(p.writeStatus(ctx, report.Status), p.roll(ctx, plan), p.writeConditions(ctx, report.Conditions)); err != nil {
 		return reconcile.Result{}, err
 	}
+	p.memory.working = working
 	p.tellBlocked(report.NeedRecreation)
 	return p.result(), nil
 }

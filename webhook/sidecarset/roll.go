@@ -35,8 +35,7 @@ const (
 
 // roll gives new images to the pods whose turn it is. One that cannot be changed
 // does not keep the others from their turn.
-func (p *pass) roll(ctx context.Context) error {
-	plan := p.view.Plan()
+func (p *pass) roll(ctx context.Context, plan sidecar.Plan) error {
 	p.tellStuck(plan)
 	update := plan.Update
 	if len(update) > maxUpdates {

@@ -28,7 +28,7 @@ func noon() time.Time { return time.Date(2025, 11, 1, 12, 0, 0, 0, time.UTC) }
 
 // world is a controller, what it reads, and what it writes.
 type world struct {
-	*testing.T
+	testing.TB
 
 	reconciler *reconciler
 	server     client.Client
@@ -45,7 +45,7 @@ type world struct {
 	refuse map[string]error
 }
 
-func newWorld(t *testing.T, objects ...client.Object) *world {
+func newWorld(t testing.TB, objects ...client.Object) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -53,7 +53,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			t.Fatal(err)
 		}
 	}
-	w := &world{T: t, clock: clocktesting.NewFakeClock(noon()), recorder: events.NewFakeRecorder(100), registry: prometheus.NewRegistry(), refuse: map[string]error{}}
+	w := &world{TB: t, clock: clocktesting.NewFakeClock(noon()), recorder: events.NewFakeRecorder(100), registry: prometheus.NewRegistry(), refuse: map[string]error{}}
 	metrics, err := NewMetrics(w.registry)
 	if err != nil {
 		t.Fatal(err)
