@@ -26,6 +26,8 @@ type page struct {
 	waiting map[types.NamespacedName]struct{}
 	// told are the pods, by UID, that have an event about the state.
 	told map[types.UID]State
+	// trouble says that running pods are told why the copy is not as it has to be.
+	trouble bool
 }
 
 func newBook() *book { return &book{pages: make(map[Key]*page)} }
@@ -92,6 +94,28 @@ func (b *book) tell(key Key, pod types.UID, state State) (news bool) {
 		p.told[pod] = state
 	})
 	return news
+}
+
+// untell forgets that a pod was told.
+func (b *book) untell(key Key, pod types.UID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pages[key]; p != nil {
+		delete(p.told, pod)
+	}
+}
+
+// trouble notes whether running pods are to be told of a copy.
+func (b *book) trouble(key Key, is bool) {
+	b.on(key, func(p *page) { p.trouble = is })
+}
+
+// troubled returns what was noted last.
+func (b *book) troubled(key Key) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[key]
+	return p != nil && p.trouble
 }
 
 // forget drops the page of a copy that no pod uses any more.

@@ -161,7 +161,7 @@ func build(ctx context.Context, mgr manager.Manager, downstream cluster.Cluster,
 	c := &Controller{
 		rules: opts.Rules, book: notes, upstream: mgr.GetAPIReader(), tokens: upstream, metrics: metrics,
 		events: opts.Events, retries: retry.NewLimiter[Key](firstRetry, lastRetry),
-		users: users{rules: opts.Rules, upstream: mgr.GetClient(), downstream: downstream.GetClient()},
+		users: users{rules: opts.Rules, tallies: newTallies(opts.Rules), upstream: mgr.GetClient(), downstream: downstream.GetClient()},
 	}
 	c.watches = newWatches(upstream, c.changed)
 	c.keeper = &keeper{

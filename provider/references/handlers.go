@@ -14,45 +14,53 @@ import (
 
 type queue = workqueue.TypedRateLimitingInterface[Key]
 
-// upstreamPods names the copies of pods that run, and those whose use begins or
-// ends. Copies of pods that do not run yet are Prepare's.
+// upstreamPods names the copies that a pod is the first to run with, or the last to
+// use, see change.matters. Copies of pods that do not run yet are Prepare's.
 func (c *Controller) upstreamPods() handler.TypedEventHandler[*corev1.Pod, Key] {
 	return handler.TypedFuncs[*corev1.Pod, Key]{
 		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*corev1.Pod], q queue) {
-			if translate.Started(e.Object) {
-				add(q, Wanted(e.Object, c.rules))
-			}
+			c.name(q, c.users.tallies.sawAbove(e.Object, false))
 		},
 		UpdateFunc: func(_ context.Context, e event.TypedUpdateEvent[*corev1.Pod], q queue) {
-			before, now := Wanted(e.ObjectOld, c.rules), Wanted(e.ObjectNew, c.rules)
+			c.name(q, c.users.tallies.sawAbove(e.ObjectNew, false))
 			resync := e.ObjectOld.ResourceVersion == e.ObjectNew.ResourceVersion
-			if translate.Started(e.ObjectNew) && (resync || !translate.Started(e.ObjectOld)) {
-				add(q, now)
-			}
-			add(q, without(before, now))
-			add(q, without(now, before))
-		},
-		DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*corev1.Pod], q queue) {
-			add(q, Wanted(e.Object, c.rules))
-		},
-	}
-}
-
-// downstreamPods names the copies that a pod of ours lets go.
-func (c *Controller) downstreamPods() handler.TypedEventHandler[*corev1.Pod, Key] {
-	return handler.TypedFuncs[*corev1.Pod, Key]{
-		UpdateFunc: func(_ context.Context, e event.TypedUpdateEvent[*corev1.Pod], q queue) {
-			if translate.Finished(e.ObjectNew) {
-				for _, key := range Mentioned(e.ObjectOld, c.rules) {
-					q.Add(key)
+			if resync && translate.Started(e.ObjectNew) {
+				for _, want := range Wanted(e.ObjectNew, c.rules) {
+					q.Add(want.Key)
 				}
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*corev1.Pod], q queue) {
-			for _, key := range Mentioned(e.Object, c.rules) {
-				q.Add(key)
-			}
+			c.name(q, c.users.tallies.sawAbove(e.Object, true))
 		},
+	}
+}
+
+// downstreamPods names the copies that a pod of ours is the last to hold.
+func (c *Controller) downstreamPods() handler.TypedEventHandler[*corev1.Pod, Key] {
+	return handler.TypedFuncs[*corev1.Pod, Key]{
+		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*corev1.Pod], q queue) {
+			c.name(q, c.users.tallies.sawBelow(e.Object, false))
+		},
+		UpdateFunc: func(_ context.Context, e event.TypedUpdateEvent[*corev1.Pod], q queue) {
+			c.name(q, c.users.tallies.sawBelow(e.ObjectNew, false))
+		},
+		DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*corev1.Pod], q queue) {
+			c.name(q, c.users.tallies.sawBelow(e.Object, true))
+		},
+	}
+}
+
+// name has those copies worked on that changed for it, and those whose trouble a pod
+// that has begun to run with them is yet to be told of.
+func (c *Controller) name(q queue, changes []change) {
+	for _, change := range changes {
+		if change.left != "" {
+			c.book.untell(change.key, change.left)
+		}
+		if change.matters() || change.began && c.book.troubled(change.key) {
+			q.Add(change.key)
+		}
 	}
 }
 
@@ -81,21 +89,4 @@ func (c *Controller) changed(key Key) {
 	if c.copies != nil {
 		c.copies.Add(key)
 	}
-}
-
-func add(q queue, wants []Want) {
-	for _, want := range wants {
-		q.Add(want.Key)
-	}
-}
-
-// without returns the wants whose copies are not among others.
-func without(wants, others []Want) []Want {
-	var rest []Want
-	for _, want := range wants {
-		if _, found := find(others, want.Key); !found {
-			rest = append(rest, want)
-		}
-	}
-	return rest
 }

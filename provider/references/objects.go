@@ -30,14 +30,11 @@ func (t *objectTask) plan(ctx context.Context, s Situation) (Action, error) {
 		return Plan(s), nil
 	}
 	if s.Copy != nil && s.Owned {
-		users, held, err := t.users.of(ctx, t.want.Key)
+		needed, err := t.users.need(ctx, t.want.Key)
 		if err != nil {
 			return Action{}, err
 		}
-		s.Needed = held && len(users) == 0
-		for i := range users {
-			s.Needed = s.Needed || !users[i].Want.Optional
-		}
+		s.Needed = needed
 	}
 	return Plan(s), nil
 }

@@ -128,25 +128,23 @@ func (c *Controller) work(ctx context.Context, u user) (outcome, error) {
 
 // reconcile looks at one copy after something about it has changed.
 func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, error) {
-	users, held, err := c.users.of(ctx, key)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	if len(users) == 0 {
-		c.watches.end(key)
-		c.book.forget(key)
-		if !held {
-			c.collector.kick()
+	one, used := c.users.tallies.one(key)
+	if !used {
+		users, held, err := c.users.of(ctx, key)
+		if err != nil {
+			return reconcile.Result{}, err
 		}
-		return reconcile.Result{}, nil
+		if len(users) == 0 {
+			c.watches.end(key)
+			c.book.forget(key)
+			if !held {
+				c.collector.kick()
+			}
+			return reconcile.Result{}, nil
+		}
+		one = users[0]
 	}
-	uids := make(map[types.UID]bool, len(users))
-	for i := range users {
-		uids[users[i].Pod.UID] = true
-	}
-	c.book.on(key, func(p *page) { maps.DeleteFunc(p.told, func(uid types.UID, _ State) bool { return !uids[uid] }) })
-
-	result, err := c.settle(ctx, users[0])
+	result, err := c.settle(ctx, one)
 	if pods.IsHomeless(err) {
 		// The namespace is made for the first pod in it, which is then prepared again: be
 		// it one that has waited for this copy.
@@ -155,25 +153,35 @@ func (c *Controller) reconcile(ctx context.Context, key Key) (reconcile.Result, 
 		return reconcile.Result{RequeueAfter: homelessRetry}, nil
 	}
 	if o, is := errors.AsType[*obstacle](err); is {
-		c.tellRunning(users, State(o.Reason), o.Reason, o.Message)
-		return reconcile.Result{RequeueAfter: cmp.Or(o.Again, conflictRetry)}, nil
+		return reconcile.Result{RequeueAfter: cmp.Or(o.Again, conflictRetry)}, c.tellRunning(ctx, key, State(o.Reason), o.Reason, o.Message)
 	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if result.State == Conflict {
-		c.tellRunning(users, Conflict, ReasonConflict, result.Message)
+		return reconcile.Result{RequeueAfter: result.Again}, c.tellRunning(ctx, key, Conflict, ReasonConflict, result.Message)
 	}
+	c.book.trouble(key, false)
 	return reconcile.Result{RequeueAfter: result.Again}, nil
 }
 
 // tellRunning tells those pods that Prepare does not tell any more.
-func (c *Controller) tellRunning(users []user, state State, reason, message string) {
+func (c *Controller) tellRunning(ctx context.Context, key Key, state State, reason, message string) error {
+	// First: a pod that starts from here on has the copy looked at again.
+	c.book.trouble(key, true)
+	users, _, err := c.users.of(ctx, key)
+	if err != nil {
+		return err
+	}
+	uids := make(map[types.UID]bool, len(users))
 	for _, u := range users {
+		uids[u.Pod.UID] = true
 		if translate.Started(u.Pod) {
 			c.tell(u, state, reason, message)
 		}
 	}
+	c.book.on(key, func(p *page) { maps.DeleteFunc(p.told, func(uid types.UID, _ State) bool { return !uids[uid] }) })
+	return nil
 }
 
 // tell sends an event about a pod, once for each state of the copy.

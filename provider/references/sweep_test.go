@@ -81,20 +81,25 @@ func TestUsed(t *testing.T) {
 	}
 }
 
+// addAccess has a pod use a token and the root certificate.
+func addAccess(pod *corev1.Pod) {
+	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "kube-api-access-x", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		Sources: []corev1.VolumeProjection{
+			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: new(int64(3607))}},
+			{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}},
+		},
+	}}})
+	pod.Spec.Containers = []corev1.Container{{Name: "app", Image: "app:1", VolumeMounts: []corev1.VolumeMount{
+		{Name: "kube-api-access-x", MountPath: "/var/run/secrets/kubernetes.io/serviceaccount"},
+	}}}
+}
+
 // TestUsedAccess: the root certificate and the tokens of a pod are in use under
 // their downstream names, also when the virtual node gives no more of them.
 func TestUsedAccess(t *testing.T) {
 	up := mounting("web")
 	up.Annotations = map[string]string{"spillway.io/api-access": "upstream"}
-	up.Spec.Volumes = []corev1.Volume{{Name: "kube-api-access-x", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
-		Sources: []corev1.VolumeProjection{
-			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: new(int64(3607))}},
-			{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}},
-		},
-	}}}}
-	up.Spec.Containers = []corev1.Container{{Name: "app", Image: "app:1", VolumeMounts: []corev1.VolumeMount{
-		{Name: "kube-api-access-x", MountPath: "/var/run/secrets/kubernetes.io/serviceaccount"},
-	}}}
+	addAccess(&up)
 	up.Spec.NodeName = "east"
 	down, _, err := translate.Pod(&up, testRules(), translate.Facts{})
 	if err != nil {

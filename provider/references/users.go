@@ -18,7 +18,8 @@ const usesIndex = "spillway.io/uses"
 
 // users finds pods by the copies that they use.
 type users struct {
-	rules translate.Rules
+	rules   translate.Rules
+	tallies *tallies
 	// upstream and downstream are caches with usesIndex.
 	upstream, downstream client.Reader
 }
@@ -64,8 +65,26 @@ func (u users) index(ctx context.Context, upstream, downstream client.FieldIndex
 	return nil
 }
 
+// need says whether a pod that uses a copy cannot do without it. Only the caches can
+// say that none is such a pod.
+func (u users) need(ctx context.Context, key Key) (bool, error) {
+	if u.tallies.of(key).Needing > 0 {
+		return true, nil
+	}
+	users, held, err := u.of(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	needed := held && len(users) == 0
+	for i := range users {
+		needed = needed || !users[i].Want.Optional
+	}
+	return needed, nil
+}
+
 // of returns the upstream pods that use a copy, and whether a downstream pod holds
-// it, be there an upstream pod or not.
+// it, be there an upstream pod or not. It looks at each of them: it is for when the
+// tallies have none, and to tell them all.
 func (u users) of(ctx context.Context, key Key) (pods []user, held bool, err error) {
 	uses := client.MatchingFields{usesIndex: key.String()}
 	var above, below corev1.PodList
