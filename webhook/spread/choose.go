@@ -124,7 +124,7 @@ func (b *batch) balance(version string, asked int) bool {
 	case !known || b.Frozen:
 		return true
 	case b.Live:
-		b.dropped[version] = t.reclaim(wanted, asked)
+		b.dropped[version] = t.reclaim(wanted, asked, b.Now)
 		return true
 	default:
 		return t.active+t.underWay(b.Lately[version])+asked <= wanted

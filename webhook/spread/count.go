@@ -25,6 +25,11 @@ const LatelyWindow = 2 * time.Second
 // look at the API server before a pod spills because of it.
 const doubtAfter = time.Second
 
+// createTakes is longer than a create takes from its admission until a live list has the
+// pod: an API server waits 10 s for an answer of ours, and then asks another replica,
+// whose answer counts, and other webhooks, and stores the pod.
+const createTakes = 15 * time.Second
+
 // Ledger is what is known of the slots of a WorkloadSpread at one time. It is
 // gathered once for a batch of pods. Nothing in it is modified.
 type Ledger struct {
@@ -193,17 +198,28 @@ func (l Ledger) isDoubtful(t *tally, subset int) bool {
 	})
 }
 
-// reclaim drops the oldest unseen reservations that cannot have a pod: with
-// them, and with the pods that are being asked for, the workload would have more
-// pods than its controller wants. A create that was refused after admission so
-// gives its slot back at once.
-func (t *tally) reclaim(wanted, asked int) (dropped []reservation) {
-	surplus := t.active + len(t.unseen) + asked - wanted
-	n := min(max(0, surplus), len(t.unseen))
-	for _, held := range t.unseen[:n] {
-		t.taken[held.subset]--
+// reclaim gives slots back of creates that were refused after admission, or whose
+// answer was lost: if all unseen reservations had a pod on its way, the workload would
+// have more pods than its controller wants, with the pods that are being asked for.
+// How many are on their way at most, that tells, but not which: each subset keeps
+// slots for as many, so that none gets too many. It returns the reservations that
+// certainly have no pod.
+func (t *tally) reclaim(wanted, asked int, now time.Time) (dropped []reservation) {
+	onTheirWay := max(0, wanted-t.active-asked)
+	surplus := len(t.unseen) - onTheirWay
+	n := 0
+	for n < surplus && (onTheirWay == 0 || now.Sub(t.unseen[n].since) >= createTakes) {
+		t.taken[t.unseen[n].subset]--
+		n++
 	}
 	dropped, t.unseen = t.unseen[:n], t.unseen[n:]
+	unseen := make([]int, len(t.taken))
+	for _, held := range t.unseen {
+		unseen[held.subset]++
+	}
+	for subset, held := range unseen {
+		t.taken[subset] -= max(0, held-onTheirWay)
+	}
 	return dropped
 }
 

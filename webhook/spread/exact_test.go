@@ -17,13 +17,13 @@ import (
 
 // TestNeverMoreThanMax plays a cluster in which everything goes wrong that may:
 // replicas whose caches lag by up to 20 s, creates that are refused after
-// admission or take seconds, pods that are deleted, a wish that changes, conflicts
+// admission or take seconds, answers that are lost, pods that are deleted, a wish that changes, conflicts
 // at every turn. At no time may a subset have more pods than its cap; and once
 // the dust has settled, none may be left half empty.
 func TestNeverMoreThanMax(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(2000) {
 		w := newPlayed(seed)
-		w.cordons = seed >= 300
+		w.cordons = seed%4 == 3
 		for range 150 {
 			w.step()
 			if n := w.inA(); n > w.capOfA {
@@ -160,10 +160,7 @@ func (w *played) create(oneInRefused, replicas int) {
 		if n <= 0 {
 			return
 		}
-		longest := 4000
-		if w.cordons {
-			longest = 1 // no create overtakes another
-		}
+		const longest = 4000
 		for _, pod := range w.admit(&w.replicas[i], n) {
 			w.onTheWay = append(w.onTheWay, creation{
 				pod: pod, arrives: w.now.Add(time.Duration(w.IntN(longest)) * time.Millisecond), refused: oneInRefused > 0 && w.IntN(oneInRefused) == 0,
@@ -175,11 +172,23 @@ func (w *played) create(oneInRefused, replicas int) {
 // admit decides a batch as the allocator does: on caches first, on what the API
 // server has when those cannot be true, again after a conflict.
 func (w *played) admit(r *replica, n int) []*corev1.Pod {
-	var requests []spread.Request
+	if w.IntN(8) == 0 {
+		// An answer that came too late: the API server asks again, under other UIDs.
+		w.ask(r, w.requests(1+w.IntN(n)))
+	}
+	return w.ask(r, w.requests(n))
+}
+
+func (w *played) requests(n int) (requests []spread.Request) {
 	for range n {
 		w.admitted++
 		requests = append(requests, spread.Request{Pod: podV1(""), UID: fmt.Sprintf("uid-%d", w.admitted)})
 	}
+	return requests
+}
+
+// ask has a replica decide.
+func (w *played) ask(r *replica, requests []spread.Request) []*corev1.Pod {
 	seen, live := w.past[r.behind], false
 	for {
 		l := ledgerOf(fmt.Sprintf("a=%d b", w.capOfA), wants(w.wanted))
