@@ -145,23 +145,33 @@ func (r *relister) knows(name toolscache.ObjectName) bool {
 	return known
 }
 
-// learn keeps in mind what the informer was told.
-func (r *relister) learn(event watch.Event) {
-	if event.Type == watch.Bookmark || event.Type == watch.Error {
-		return
-	}
+// news is what an event says of an object, or of none if it is a bookmark.
+type news struct {
+	kind    watch.EventType
+	name    toolscache.ObjectName
+	version string
+}
+
+// newsOf is not ok for an event that the informer cannot do anything with either.
+func newsOf(event watch.Event) (n news, ok bool) {
 	object, err := meta.Accessor(event.Object)
-	if err != nil {
-		return // the informer cannot do anything with it either
+	if err != nil || event.Type == watch.Error {
+		return news{}, false
 	}
+	return news{event.Type, toolscache.MetaObjectToName(object), object.GetResourceVersion()}, true
+}
+
+// learn keeps in mind what the informer was told.
+func (r *relister) learn(n news) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	name := toolscache.MetaObjectToName(object)
-	if event.Type == watch.Deleted {
-		delete(r.known, name)
-		return
+	switch n.kind {
+	case watch.Bookmark:
+	case watch.Deleted:
+		delete(r.known, n.name)
+	default:
+		r.known[n.name] = n.version
 	}
-	r.known[name] = object.GetResourceVersion()
 }
 
 // missing are the names that the informer knows and a list lacks, and how many it
@@ -177,8 +187,8 @@ func (r *relister) missing(there map[toolscache.ObjectName]string) (missing map[
 	return missing, len(r.known)
 }
 
-// news is what a listed object is to the informer, or empty if it knows it.
-func (r *relister) news(object runtime.Object) watch.EventType {
+// changeTo is what a listed object is to the informer, or empty if it knows it.
+func (r *relister) changeTo(object runtime.Object) watch.EventType {
 	listed, err := meta.Accessor(object)
 	if err != nil {
 		return ""

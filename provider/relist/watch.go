@@ -215,7 +215,7 @@ func (w *relistingWatch) catchUp(ctx context.Context) bool {
 	// Each by itself, or one that has changed would keep all others in memory.
 	err = meta.EachListItemWithAlloc(list, func(object runtime.Object) error {
 		w.typed(object)
-		event := watch.Event{Type: w.news(object), Object: object}
+		event := watch.Event{Type: w.changeTo(object), Object: object}
 		if event.Type != "" && !w.send(ctx, event) {
 			return context.Canceled
 		}
@@ -229,13 +229,15 @@ func (w *relistingWatch) catchUp(ctx context.Context) bool {
 
 // send returns false when the watch has ended. What was sent is known.
 func (w *relistingWatch) send(ctx context.Context, event watch.Event) bool {
+	// Whoever gets an object may change it at once, so it is read before.
+	news, isNews := newsOf(event)
 	select {
 	case <-ctx.Done():
 		return false
 	case w.out <- event:
-		w.learn(event)
-		if object, err := meta.Accessor(event.Object); err == nil && event.Type != watch.Error {
-			w.version = object.GetResourceVersion()
+		if isNews {
+			w.learn(news)
+			w.version = news.version
 		}
 		return true
 	}
