@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,13 +39,39 @@ func (c *Cluster) InstallCRDs(ctx context.Context, text string) error {
 			if err != nil {
 				return err
 			}
-			return established(current)
+			if err := established(current); err != nil {
+				return err
+			}
+			return c.discovered(current)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// discovered says whether clients that ask what there is find it, which comes a moment
+// after it is established.
+func (c *Cluster) discovered(definition *unstructured.Unstructured) error {
+	group, _, err := unstructured.NestedString(definition.Object, "spec", "group")
+	if err != nil {
+		return err
+	}
+	kind, _, err := unstructured.NestedString(definition.Object, "spec", "names", "kind")
+	if err != nil {
+		return err
+	}
+	_, lists, err := c.Client().Discovery().ServerGroupsAndResources()
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		if strings.HasPrefix(list.GroupVersion, group+"/") && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no %s is served yet", kind)
 }
 
 func established(definition *unstructured.Unstructured) error {
