@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -14,6 +16,19 @@ import (
 // AdminConfig returns a new client configuration that may do everything and is
 // limited by nothing on the client's side.
 func (c *Cluster) AdminConfig() *rest.Config { return c.config(c.admin) }
+
+// ProtobufClient is Client for many requests: they cost whoever makes them, and so the
+// machine on which something is measured, as little as can be.
+func (c *Cluster) ProtobufClient() (kubernetes.Interface, error) {
+	config := c.AdminConfig()
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a client: %w", err)
+	}
+	return client, nil
+}
 
 func (c *Cluster) config(user keyPair) *rest.Config {
 	return &rest.Config{

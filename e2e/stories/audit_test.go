@@ -3,13 +3,8 @@ package stories
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -122,22 +117,4 @@ func percentile(of []time.Duration, q float64) time.Duration {
 	}
 	sorted := slices.SortedFunc(slices.Values(of), cmp.Compare[time.Duration])
 	return sorted[int(q*float64(len(sorted)-1))].Round(time.Millisecond / 10)
-}
-
-// read returns what a URL answers.
-func read(ctx context.Context, url string) (_ string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s", url, response.Status)
-	}
-	text, err := io.ReadAll(response.Body)
-	return string(text), err
 }

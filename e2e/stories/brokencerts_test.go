@@ -52,7 +52,7 @@ func TestBrokenCertificates(t *testing.T) {
 			s.must("kill the webhook", webhook.Kill())
 			s.must("start it again", webhook.Start())
 			s.eventually("it is ready", func(ctx context.Context) error {
-				_, err := read(ctx, webhook.Health+"/readyz")
+				_, err := playground.Read(ctx, webhook.Health+"/readyz")
 				return err
 			})
 			pod := newPod("")
@@ -104,7 +104,7 @@ func (s *story) diagnosed(files *mounted, cause certs.Cause) {
 }
 
 func metricIs(ctx context.Context, webhook *playground.Webhook, begins string) error {
-	text, err := read(ctx, webhook.Metrics+"/metrics")
+	text, err := playground.Read(ctx, webhook.Metrics+"/metrics")
 	if err != nil {
 		return err
 	}

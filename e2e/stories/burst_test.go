@@ -124,7 +124,7 @@ func (r *replicated) latencies(s *story, server, inside histogram, sign float64)
 	s.must("read the API server's metrics", err)
 	server.add(string(text), "apiserver_admission_webhook_admission_duration_seconds", sign, `name="labelled-pods.spillway.io"`)
 	for _, replica := range r.replicas {
-		text, err := read(s.ctx, replica.Metrics+"/metrics")
+		text, err := playground.Read(s.ctx, replica.Metrics+"/metrics")
 		s.must("read a replica's metrics", err)
 		inside.add(text, "spillway_admission_duration_seconds", sign)
 	}

@@ -35,7 +35,7 @@ func TestWebhookUnderFire(t *testing.T) {
 	t.Run("large sidecars", f.largeSidecars)
 	t.Run("hostile clients", f.hostileClients)
 
-	text, err := read(t.Context(), f.webhook.Metrics+"/metrics")
+	text, err := playground.Read(t.Context(), f.webhook.Metrics+"/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (f *underFire) unrecorded(t *testing.T) float64 {
 func unrecorded(t *testing.T, webhooks ...*playground.Webhook) (times float64) {
 	t.Helper()
 	for _, webhook := range webhooks {
-		text, err := read(t.Context(), webhook.Metrics+"/metrics")
+		text, err := playground.Read(t.Context(), webhook.Metrics+"/metrics")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,7 +94,7 @@ func (s *story) forgets(what string, proxy *faults.Proxy, n int, fault faults.Fa
 func (s *story) withheld(node *playground.VirtualNode, want float64) {
 	s.Helper()
 	s.eventually(fmt.Sprintf("%g orphans are withheld", want), func(ctx context.Context) error {
-		text, err := read(ctx, node.Metrics+"/metrics")
+		text, err := playground.Read(ctx, node.Metrics+"/metrics")
 		if err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (s *story) hasPodsAbove(n int) func(context.Context) error {
 // answered is how many pods a webhook has answered for.
 func answered(t *testing.T, webhook *playground.Webhook) (pods float64) {
 	t.Helper()
-	text, err := read(t.Context(), webhook.Metrics+"/metrics")
+	text, err := playground.Read(t.Context(), webhook.Metrics+"/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/e2e/playground"
 )
 
 // TestInvalidSidecarSetsAreRefused: what could not work, or only by half, is refused
@@ -139,7 +141,7 @@ func saysOf(text, set, words string) bool {
 // counts checks that the webhook's metrics have an outcome of a set.
 func (s *story) counts(set, outcome string) {
 	s.Helper()
-	text, err := read(s.ctx, s.webhook.Metrics+"/metrics")
+	text, err := playground.Read(s.ctx, s.webhook.Metrics+"/metrics")
 	s.must("read the metrics", err)
 	if samples(text, "spillway_sidecars_total", fmt.Sprintf("sidecarset=%q", set), fmt.Sprintf("outcome=%q", outcome)) == 0 {
 		s.Errorf("the metrics do not say that %s was %s", set, outcome)

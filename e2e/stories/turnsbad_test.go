@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-io/spillway/e2e/playground"
 )
 
 // admitWithout: a WorkloadSpread that cannot be honoured does not stand in the
@@ -65,7 +67,7 @@ spec:
 func (r *replicated) failures(s *story) (failed float64) {
 	s.Helper()
 	for _, replica := range r.replicas {
-		text, err := read(s.ctx, replica.Metrics+"/metrics")
+		text, err := playground.Read(s.ctx, replica.Metrics+"/metrics")
 		s.must("read a replica's metrics", err)
 		failed += samples(text, "spillway_admissions_total", `outcome="failed"`)
 	}

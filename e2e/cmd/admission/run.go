@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/spillway-io/spillway/e2e/admissions"
+	"github.com/spillway-io/spillway/e2e/playground"
 	"github.com/spillway-io/spillway/e2e/ratio"
 )
 
@@ -115,16 +115,7 @@ func (s *stage) profile(ctx context.Context, requests *admissions.Reviews, file 
 	done := make(chan struct{})
 	group.Go(func() error {
 		defer close(done)
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.profiles+"/debug/pprof/profile?seconds="+strconv.Itoa(seconds), nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		body, err := io.ReadAll(response.Body)
-		return errors.Join(err, response.Body.Close(), os.WriteFile(file, body, 0o600))
+		return playground.KeepProfile(ctx, s.profiles, "profile?seconds="+strconv.Itoa(seconds), file)
 	})
 	group.Go(func() error {
 		for {

@@ -48,10 +48,10 @@ const (
 func (s *stage) measureFloor(ctx context.Context, m *measured, l load, name string) error {
 	f := &floor{namespace: name, done: map[string]step{}, work: make(chan func(context.Context) error, m.pods)}
 	var err error
-	if f.upstream, err = client(s.upstream); err != nil {
+	if f.upstream, err = s.upstream.ProtobufClient(); err != nil {
 		return err
 	}
-	if f.downstream, err = client(s.downstream); err != nil {
+	if f.downstream, err = s.downstream.ProtobufClient(); err != nil {
 		return err
 	}
 	stop, err := f.start(ctx)

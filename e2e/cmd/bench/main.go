@@ -169,11 +169,11 @@ func (a arrangement) measure(ctx context.Context, o options, pods int) (m measur
 }
 
 func (s *stage) measure(ctx context.Context, o options, m *measured, profiles *profiler) error {
-	upstream, err := client(s.upstream)
+	upstream, err := s.upstream.ProtobufClient()
 	if err != nil {
 		return err
 	}
-	downstream, err := client(s.downstream)
+	downstream, err := s.downstream.ProtobufClient()
 	if err != nil {
 		return err
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/spillway-io/spillway/e2e/playground"
 )
 
 // profiler takes profiles of the virtual node's process while it is loaded.
@@ -58,22 +58,8 @@ func (p *profiler) end(ctx context.Context) error {
 	return errors.Join(p.take(ctx, "heap", "heap?gc=1"), p.take(ctx, "goroutines", "goroutine"), <-p.cpu)
 }
 
-func (p *profiler) take(ctx context.Context, name, path string) (err error) {
+func (p *profiler) take(ctx context.Context, name, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*profiled+10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/debug/pprof/"+path, nil)
-	if err != nil {
-		return fmt.Errorf("cannot ask for a profile: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("cannot take a profile: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	file, err := os.Create(filepath.Join(p.dir, name+".pprof"))
-	if err != nil {
-		return fmt.Errorf("cannot keep a profile: %w", err)
-	}
-	_, err = io.Copy(file, response.Body)
-	return errors.Join(err, file.Close())
+	return playground.KeepProfile(ctx, "http://"+p.address, path, filepath.Join(p.dir, name+".pprof"))
 }

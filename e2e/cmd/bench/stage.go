@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
@@ -80,16 +77,4 @@ func (s *stage) processes() map[string]*playground.Process {
 		}
 	}
 	return all
-}
-
-// client is cheap: what it costs is taken from the processes that are measured.
-func client(c *playground.Cluster) (kubernetes.Interface, error) {
-	config := c.AdminConfig()
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	clients, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a client: %w", err)
-	}
-	return clients, nil
 }

@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/spillway-io/spillway/e2e/playground"
 )
 
 // profiled takes profiles of the API server, and of Spillway if it is asked, while
@@ -28,26 +27,9 @@ func (s *stage) profiled(ctx context.Context, c *subject, o options, file string
 	})
 	if c.process == s.webhook.Process {
 		group.Go(func() error {
-			text, err := s.ownProfile(during, seconds)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(file+"-webhook.pprof", text, 0o600)
+			return playground.KeepProfile(during, s.profiles, "profile?seconds="+strconv.Itoa(seconds), file+"-webhook.pprof")
 		})
 	}
 	_, err := s.turn(during, c, 2*o.pods, creators)
 	return errors.Join(err, group.Wait(), s.clear(ctx, c))
-}
-
-func (s *stage) ownProfile(ctx context.Context, seconds int) (text []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.profiles+"/debug/pprof/profile?seconds="+strconv.Itoa(seconds), nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("cannot take a profile: %w", err)
-	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	return io.ReadAll(response.Body)
 }

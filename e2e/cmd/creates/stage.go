@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/spillway-io/spillway/e2e/admissions"
@@ -75,11 +74,8 @@ func start(ctx context.Context, dir string, o options) (*stage, error) {
 		return s, err
 	}
 	s.stops = append(s.stops, s.cluster.Stop)
-	config := s.cluster.AdminConfig()
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	if s.client, err = kubernetes.NewForConfig(config); err != nil {
-		return s, fmt.Errorf("cannot make a client: %w", err)
+	if s.client, err = s.cluster.ProtobufClient(); err != nil {
+		return s, err
 	}
 	if err := errors.Join(os.MkdirAll(s.certs, 0o700), playground.ServingCert(s.certs, "127.0.0.1", "*."+corev1.NamespaceDefault+".svc")); err != nil {
 		return s, err

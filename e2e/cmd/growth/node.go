@@ -5,7 +5,7 @@ import "context"
 // measureNode runs pods on a virtual node.
 func measureNode(ctx context.Context, p programs, size int, _ options) (cost, error) {
 	return on(ctx, nodeStage(p), func(ctx context.Context, s *stage) (cost, error) {
-		clients, err := client(s.upstream)
+		clients, err := s.upstream.ProtobufClient()
 		if err != nil {
 			return cost{}, err
 		}

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -41,18 +40,6 @@ type group struct {
 	// node is the node that they name, if any; else they opt in.
 	node string
 	pods int
-}
-
-// client is cheap: what it costs is taken from who is measured.
-func client(c *playground.Cluster) (kubernetes.Interface, error) {
-	config := c.AdminConfig()
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	clients, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a client: %w", err)
-	}
-	return clients, nil
 }
 
 // create creates all pods.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -86,7 +83,7 @@ func withWebhook(ctx context.Context, p programs, l load, size int, o options) (
 		return cost{}, err
 	}
 	return on(ctx, webhookStage(p, "--profile-address="+profiles), func(ctx context.Context, s *stage) (cost, error) {
-		clients, err := client(s.upstream)
+		clients, err := s.upstream.ProtobufClient()
 		if err != nil {
 			return cost{}, err
 		}
@@ -166,16 +163,7 @@ func profiled(ctx context.Context, do func(context.Context) error, folder, name,
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return do(ctx) })
 	work.Go(func() error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/profile?seconds="+strconv.Itoa(seconds), nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return fmt.Errorf("cannot take a profile: %w", err)
-		}
-		body, err := io.ReadAll(response.Body)
-		return errors.Join(err, response.Body.Close(), os.WriteFile(filepath.Join(folder, name+".pprof"), body, 0o600))
+		return playground.KeepProfile(ctx, "http://"+address, "profile?seconds="+strconv.Itoa(seconds), filepath.Join(folder, name+".pprof"))
 	})
 	return work.Wait()
 }

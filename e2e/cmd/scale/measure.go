@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -179,13 +177,13 @@ func (s *stage) restarts(ctx context.Context, how string, pods int, end func(con
 }
 
 func (s *stage) isReady(ctx context.Context) error {
-	_, err := read(ctx, s.node.Health+"/readyz")
+	_, err := playground.Read(ctx, s.node.Health+"/readyz")
 	return err
 }
 
 // isReconciled asks the process's own metrics, which begin with it.
 func (s *stage) isReconciled(ctx context.Context, pods int) error {
-	text, err := read(ctx, s.node.Metrics+"/metrics")
+	text, err := playground.Read(ctx, s.node.Metrics+"/metrics")
 	if err != nil {
 		return err
 	}
@@ -217,21 +215,4 @@ lines:
 		}
 	}
 	return sum
-}
-
-func read(ctx context.Context, url string) (_ string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	text, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s", url, response.Status)
-	}
-	return string(text), err
 }

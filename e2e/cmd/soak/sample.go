@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -165,7 +164,9 @@ func (s *sampler) keeps(of string, sample map[figure]float64, at time.Duration) 
 }
 
 func (t target) sample(ctx context.Context) (map[figure]float64, error) {
-	text, err := read(ctx, t.metrics+"/metrics")
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	text, err := playground.Read(asking, t.metrics+"/metrics")
 	if err != nil {
 		return nil, err
 	}
@@ -266,35 +267,15 @@ func (s *sampler) profile(ctx context.Context, when string) error {
 	}
 	for _, t := range s.targets {
 		for _, kind := range []string{"heap?gc=1", "goroutine?debug=1"} {
-			text, err := read(ctx, "http://"+t.profiles+"/debug/pprof/"+kind)
-			if err != nil {
-				return err
-			}
 			name, _, _ := strings.Cut(kind, "?")
 			file := filepath.Join(s.o.profiles, fmt.Sprintf("%s-%s-%s", strings.ReplaceAll(t.name, " ", "-"), name, when))
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				return fmt.Errorf("cannot keep a profile: %w", err)
+			asking, cancel := context.WithTimeout(ctx, askTimeout)
+			err := playground.KeepProfile(asking, "http://"+t.profiles, kind, file)
+			cancel()
+			if err != nil {
+				return err
 			}
 		}
 	}
 	return nil
-}
-
-func read(ctx context.Context, url string) (_ string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	text, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s", url, response.Status)
-	}
-	return string(text), err
 }

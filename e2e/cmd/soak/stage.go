@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
@@ -107,16 +106,13 @@ func (s *stage) startClusters(ctx context.Context, dir string, paths binaries.Pa
 }
 
 func newSide(cluster *playground.Cluster) (side, error) {
-	config := cluster.AdminConfig()
-	anything, err := dynamic.NewForConfig(config)
+	anything, err := dynamic.NewForConfig(cluster.AdminConfig())
 	if err != nil {
 		return side{}, fmt.Errorf("cannot make a client: %w", err)
 	}
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	typed, err := kubernetes.NewForConfig(config)
+	typed, err := cluster.ProtobufClient()
 	if err != nil {
-		return side{}, fmt.Errorf("cannot make a client: %w", err)
+		return side{}, err
 	}
 	return side{cluster, typed, anything}, nil
 }
