@@ -36,37 +36,46 @@ const (
 type Null struct {
 	// Kind is one of the null webhooks; empty: this process is none.
 	Kind string
-	// Address is where it listens, and Certs the folder of its certificate.
-	Address, Certs string
+	// Certs is the folder of its certificate.
+	Certs string
 	// Patch is the file that NullPatch answers with.
 	Patch string
+
+	// address is where it listens.
+	address string
 }
 
-// Flags are those by which Start tells the new process what it is.
-func (n *Null) Flags(flags *flag.FlagSet) {
+// flags are those by which Start tells the new process what it is.
+func (n *Null) flags(flags *flag.FlagSet) {
 	flags.StringVar(&n.Kind, "null", "", "be a null webhook instead; used by the command itself")
-	flags.StringVar(&n.Address, "address", "", "where the null webhook listens")
+	flags.StringVar(&n.address, "address", "", "where the null webhook listens")
 	flags.StringVar(&n.Certs, "certs", "", "folder of the null webhook's certificate")
 	flags.StringVar(&n.Patch, "patch", "", "file with the patch that the null webhook answers with")
 }
 
-// Start starts this program again, as a null webhook that logs into dir.
-func (n Null) Start(dir string) (*playground.Process, error) {
+// Start starts this program again, as a null webhook that logs into dir, on a port of
+// its own. The program must have Main.
+func (n Null) Start(dir string, ports *playground.Ports) (process *playground.Process, url string, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return playground.StartProcess("null-"+n.Kind, dir, self, "-null="+n.Kind, "-address="+n.Address, "-certs="+n.Certs, "-patch="+n.Patch)
+	address, err := ports.TakeAddress()
+	if err != nil {
+		return nil, "", err
+	}
+	process, err = playground.StartProcess("null-"+n.Kind, dir, self, "-null="+n.Kind, "-address="+address, "-certs="+n.Certs, "-patch="+n.Patch)
+	return process, "https://" + address, err
 }
 
-// Serve is what the new process does, until ctx ends.
-func (n Null) Serve(ctx context.Context) error {
+// serve is what the new process does, until ctx ends.
+func (n Null) serve(ctx context.Context) error {
 	handler, err := n.handler()
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Addr: n.Address, Handler: handler, ReadHeaderTimeout: time.Minute,
+		Addr: n.address, Handler: handler, ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })

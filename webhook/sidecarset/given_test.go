@@ -16,36 +16,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/pace"
 	"github.com/spillway-io/spillway/webhook/sidecar"
 )
-
-// TestPause: passes are frequent as long as they cost little.
-func TestPause(t *testing.T) {
-	cases := map[string]struct {
-		reason        string
-		working, want time.Duration
-	}{
-		"few pods":      {"ten passes a second", time.Millisecond, lookPause},
-		"thousands":     {"a twentieth of a core", 20 * time.Millisecond, 400 * time.Millisecond},
-		"busy machines": {"no later than this in any case", time.Minute, longestPause},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := (&memory{working: tc.working}).pause(); got != tc.want {
-				t.Errorf("%s: a pause of %s, want %s", tc.reason, got, tc.want)
-			}
-		})
-	}
-}
 
 // TestPassFollowsTheLastChange: what happens in a pause is seen when it is over.
 func TestPassFollowsTheLastChange(t *testing.T) {
 	w := newWorld(t, append(threePods(t), agents("log:v1"))...)
 	w.pass(0)
-	w.reconciler.memories["agents"].working = time.Minute
+	w.reconciler.memories["agents"].passes.Worked(time.Minute)
 	w.changePod("p0", func(pod *corev1.Pod) { readied(pod, corev1.ConditionFalse) })
-	result, writes, _ := w.pass(longestPause / 4)
-	if len(writes) > 0 || result.RequeueAfter != 3*longestPause/4 {
+	result, writes, _ := w.pass(pace.Longest / 4)
+	if len(writes) > 0 || result.RequeueAfter != 3*pace.Longest/4 {
 		t.Fatalf("in the pause it wrote %v, and looks again in %s", writes, result.RequeueAfter)
 	}
 	if _, writes, _ = w.pass(result.RequeueAfter); len(writes) != 1 || w.set().Status.ReadyPods != 2 {
@@ -82,12 +64,12 @@ func (s slow) Status() client.SubResourceWriter {
 // after a pass that failed nothing keeps the queue from trying again.
 func TestWhatAPauseFollowsFrom(t *testing.T) {
 	w := newWorld(t, append(threePods(t), agents("log:v1"))...)
-	w.reconciler.client = slow{w.reconciler.client, w.clock, 20 * time.Millisecond, time.Minute}
+	w.reconciler.client = slow{w.reconciler.client, w.clock, 20 * time.Millisecond, 30 * time.Millisecond}
 	if _, writes, _ := w.pass(0); len(writes) != 2 {
 		t.Fatalf("wrote %v, not the revision and the status", writes)
 	}
-	if got := w.reconciler.memories["agents"].pause(); got != 400*time.Millisecond {
-		t.Errorf("after a pass of 20 ms a pause of %s", got)
+	if result, _, _ := w.pass(0); result.RequeueAfter != (400-20-2*30)*time.Millisecond {
+		t.Errorf("after a pass of 20 ms, and 60 ms for what it wrote, the next one waits for %s", result.RequeueAfter)
 	}
 	w.changePod("p0", func(pod *corev1.Pod) { readied(pod, corev1.ConditionFalse) })
 	w.refuse["status agents"] = errors.New("the API server is gone")
@@ -95,8 +77,8 @@ func TestWhatAPauseFollowsFrom(t *testing.T) {
 	if _, err := w.reconciler.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Name: "agents"}}); err == nil {
 		t.Fatal("the pass did not fail")
 	}
-	if got := w.reconciler.memories["agents"].pause(); got != lookPause {
-		t.Errorf("after a pass that failed a pause of %s", got)
+	if result, _, _ := w.pass(0); result.RequeueAfter != pace.Shortest-(20+30)*time.Millisecond {
+		t.Errorf("after a pass that failed, and took 50 ms, the next one waits for %s", result.RequeueAfter)
 	}
 }
 

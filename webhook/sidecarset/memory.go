@@ -6,16 +6,18 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/spillway-io/spillway/webhook/pace"
 )
 
 // memory is what the controller remembers of one SidecarSet between passes. Only
 // one pass of a SidecarSet runs at a time, and only passes use it.
 type memory struct {
 	uid types.UID
-	// looked and wrote are when the last pass began and the last status was sent.
-	looked, wrote time.Time
-	// working is how long the last pass took, but for what it wrote; zero if it failed.
-	working time.Duration
+	// passes count as their work all that they do, but for what they write.
+	passes pace.Passes
+	// wrote is when the last status was sent.
+	wrote time.Time
 	// records are what is known of the pods' records, of no pods but those that the
 	// last pass found.
 	records map[types.UID]read
@@ -63,11 +65,6 @@ func (m *memory) see(pods []*corev1.Pod, now time.Time) []*corev1.Pod {
 	maps.DeleteFunc(m.written, func(uid types.UID, _ written) bool { return !here[uid] })
 	maps.DeleteFunc(m.refused, func(uid types.UID, until time.Time) bool { return !here[uid] || !now.Before(until) })
 	return seen
-}
-
-// pause is the shortest one between the beginnings of two passes.
-func (m *memory) pause() time.Duration {
-	return min(max(lookPause, pausePerWork*m.working), longestPause)
 }
 
 // tells says whether something is news, and remembers it.

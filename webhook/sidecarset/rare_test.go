@@ -18,6 +18,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/catalog"
+	"github.com/spillway-io/spillway/webhook/pace"
 )
 
 func startingWith(prefix string, all []string) []string {
@@ -124,10 +125,10 @@ func TestStatusIsNotWrittenTooOften(t *testing.T) {
 	w := newWorld(t, append(threePods(t), agents("log:v1"))...)
 	w.pass(0)
 	w.changePod("p0", func(pod *corev1.Pod) { readied(pod, corev1.ConditionFalse) })
-	if result, writes, _ := w.pass(lookPause); len(writes) > 0 || result.RequeueAfter != writePause-lookPause {
+	if result, writes, _ := w.pass(pace.Shortest); len(writes) > 0 || result.RequeueAfter != writePause-pace.Shortest {
 		t.Errorf("wrote %v, looks again in %v", writes, result.RequeueAfter)
 	}
-	w.pass(writePause - lookPause)
+	w.pass(writePause - pace.Shortest)
 	if w.set().Status.ReadyPods != 2 {
 		t.Errorf("the status is %+v", w.set().Status)
 	}

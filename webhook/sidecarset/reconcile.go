@@ -23,15 +23,9 @@ import (
 )
 
 const (
-	// lookPause and writePause are the shortest pauses between two passes and two
-	// writes of the status. A rollout of the pods' workloads is hundreds of events.
-	lookPause  = 100 * time.Millisecond
+	// writePause is the shortest pause between two writes of the status. A rollout of
+	// the pods' workloads is hundreds of events.
 	writePause = 500 * time.Millisecond
-	// longestPause bounds the pause after a pass that took long: a pause is so many
-	// times as long as the work, so that the passes over a set take no more than a
-	// twentieth of a core while they fit into it.
-	longestPause = time.Second
-	pausePerWork = 20
 	// standBackPause is how soon we look whether the other server is still there.
 	standBackPause = time.Minute
 	// soonest is how soon a pass may be repeated although nothing happened.
@@ -90,11 +84,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{RequeueAfter: standBackPause}, nil
 	}
 	p := &pass{reconciler: r, memory: r.remembered(request.Name, object.GetUID()), now: r.clock.Now()}
-	if next := p.memory.looked.Add(p.memory.pause()); p.now.Before(next) {
-		return reconcile.Result{RequeueAfter: next.Sub(p.now)}, nil
+	if wait := p.memory.passes.Begin(p.now); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	// After a pass that fails, how soon it is tried again is the queue's to say.
-	p.memory.looked, p.memory.working = p.now, 0
 	set, unknown, err := catalog.Decode(object)
 	if err != nil {
 		set, unknown = &v1alpha1.SidecarSet{TypeMeta: typeOf(object), ObjectMeta: nameOf(object)}, []error{err}
@@ -139,7 +131,7 @@ func (p *pass) make(ctx context.Context) (reconcile.Result, error) {
 	if err := errors.Join(p.writeStatus(ctx, report.Status), p.roll(ctx, plan), p.writeConditions(ctx, report.Conditions)); err != nil {
 		return reconcile.Result{}, err
 	}
-	p.memory.working = working
+	p.memory.passes.Worked(working)
 	p.tellBlocked(report.NeedRecreation)
 	return p.result(), nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/eventnote"
+	"github.com/spillway-io/spillway/webhook/pace"
 )
 
 // gauge is what the metrics say of the set's pods, -1 if nothing.
@@ -165,7 +166,7 @@ func TestFailedWrites(t *testing.T) {
 func TestPassesAreRare(t *testing.T) {
 	w := newWorld(t, agents("log:v1"))
 	w.pass(0)
-	if result, writes, _ := w.pass(lookPause / 4); len(writes) > 0 || result.RequeueAfter != 3*lookPause/4 {
+	if result, writes, _ := w.pass(pace.Shortest / 4); len(writes) > 0 || result.RequeueAfter != 3*pace.Shortest/4 {
 		t.Errorf("wrote %v, looks again in %v", writes, result.RequeueAfter)
 	}
 }

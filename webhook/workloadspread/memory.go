@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/spillway-io/spillway/webhook/pace"
 	"github.com/spillway-io/spillway/webhook/spread"
 )
 
@@ -25,11 +26,10 @@ type memory struct {
 	refused map[types.UID]bool
 	// subsets are those that have a gauge.
 	subsets []string
-	// looked, wrote and moved are when the last pass began, the last status was
-	// sent, and the last pods were moved.
-	looked, wrote, moved time.Time
-	// gathering is how long the last pass took to gather what there is, from caches.
-	gathering time.Duration
+	// passes count as their work what they go through all pods for; see pass.worked.
+	passes pace.Passes
+	// wrote and moved are when the last status was sent, and the last pods were moved.
+	wrote, moved time.Time
 	// closed is when the API server had accepted that a subset is closed.
 	closed time.Time
 	// homing is about pods that return to earlier subsets.
@@ -87,11 +87,6 @@ func (m *memory) mayMove() time.Time {
 		return known
 	}
 	return next
-}
-
-// pause is the shortest one between the beginnings of two passes.
-func (m *memory) pause() time.Duration {
-	return min(max(lookPause, pausePerWork*m.gathering), longestPause)
 }
 
 // remembered returns the memory of a WorkloadSpread, a new one if another of its

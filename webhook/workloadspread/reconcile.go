@@ -19,17 +19,11 @@ import (
 )
 
 const (
-	// lookPause, writePause and movePause are the shortest pauses between two
-	// passes, two writes of the status and two rounds of moving pods. A rollout
-	// is hundreds of events, and the webhook writes the status meanwhile too.
-	lookPause  = 100 * time.Millisecond
+	// writePause and movePause are the shortest pauses between two writes of the
+	// status and two rounds of moving pods. A rollout is hundreds of events, and the
+	// webhook writes the status meanwhile too.
 	writePause = 500 * time.Millisecond
 	movePause  = 500 * time.Millisecond
-	// longestPause bounds the pause after a pass that took long: a pause is so many
-	// times as long as it takes to gather all pods, so that passes of a workload with
-	// thousands of them take a small part of a core, too.
-	longestPause = time.Second
-	pausePerWork = 20
 	// spreadTime is how long the news of a closed subset takes to reach every
 	// webhook's cache, amply.
 	spreadTime = time.Second
@@ -61,13 +55,16 @@ type pass struct {
 	memory *memory
 	// wake is when to look again if nothing happens; zero for never.
 	wake time.Time
+	// working is for how long it has worked, see worked.
+	working time.Duration
 }
 
 // Reconcile makes a pass. Each step does its part even if another failed; an
 // error has the pass tried again.
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	ws := &v1alpha1.WorkloadSpread{}
-	err := r.client.Get(ctx, request.NamespacedName, ws)
+	// Shared with the cache, as it can have thousands of reservations.
+	err := r.client.Get(ctx, request.NamespacedName, ws, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) || err == nil && ws.DeletionTimestamp != nil {
 		r.forget(request.NamespacedName)
 		return reconcile.Result{}, nil
@@ -77,19 +74,23 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	p := &pass{reconciler: r, key: request.NamespacedName, memory: r.remembered(request.NamespacedName, ws.UID)}
 	now := r.clock.Now()
-	if next := p.memory.looked.Add(p.memory.pause()); now.Before(next) {
-		return reconcile.Result{RequeueAfter: next.Sub(now)}, nil
+	if wait := p.memory.passes.Begin(now); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	p.memory.looked = now
 	if p.view, err = r.gather(ctx, ws, p.memory, now); err != nil {
 		return reconcile.Result{}, err
 	}
-	p.memory.gathering = r.clock.Since(now)
+	p.worked(now)
 	if err := errors.Join(p.adopt(ctx), p.report(ctx), p.price(ctx), p.move(ctx), p.bringBack(ctx)); err != nil {
 		return reconcile.Result{}, err
 	}
+	p.memory.passes.Worked(p.working)
 	return p.result(), nil
 }
+
+// worked adds to what the pause after this pass depends on: how long it takes to gather
+// what there is, from caches, and to go through all pods.
+func (p *pass) worked(since time.Time) { p.working += p.clock.Since(since) }
 
 // lookAt has the next pass made at t, or earlier; zero asks for nothing.
 func (p *pass) lookAt(t time.Time) {

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/pace"
 )
 
 func conflict() error {
@@ -70,25 +71,6 @@ func TestStatusConflict(t *testing.T) {
 	}
 }
 
-// TestPassesAndWritesAreRare in a burst: what happens in between is one pass, and
-// two statuses a second.
-func TestPassesAndWritesAreRare(t *testing.T) {
-	w := newWorld(t, adaptive())
-	written := 0
-	w.pass(0)
-	for i := range 200 {
-		w.cached = append(w.cached, running(fmt.Sprintf("p%d", i), "a"))
-		result, writes, _ := w.pass(10 * time.Millisecond)
-		written += len(startingWith("status", writes))
-		if wrote := len(writes) > 0; result.RequeueAfter > writePause || !wrote && result.RequeueAfter == 0 {
-			t.Fatalf("with news not yet written it looks again in %v", result.RequeueAfter)
-		}
-	}
-	if written < 3 || written > 4 || w.looks > 21 {
-		t.Errorf("%d statuses written and %d looks in 2 s, want 4 and 21 at most", written, w.looks)
-	}
-}
-
 // TestClosedSubsetIsLeftWhenAllKnow tells a reschedule from its beginning: the
 // subset is closed, then nothing happens for two seconds, then the pods leave.
 func TestClosedSubsetIsLeftWhenAllKnow(t *testing.T) {
@@ -105,7 +87,7 @@ func TestClosedSubsetIsLeftWhenAllKnow(t *testing.T) {
 	if got := startingWith("delete", writes); len(got) > 0 {
 		t.Errorf("deleted while the webhook may not know: %v", got)
 	}
-	if result, writes, _ = w.pass(lookPause); len(writes) > 0 || result.RequeueAfter != 2*time.Second-lookPause {
+	if result, writes, _ = w.pass(pace.Shortest); len(writes) > 0 || result.RequeueAfter != 2*time.Second-pace.Shortest {
 		t.Errorf("too early: wrote %v, looks again in %v", writes, result.RequeueAfter)
 	}
 	_, writes, said = w.pass(result.RequeueAfter)
@@ -166,7 +148,7 @@ func TestMovesAreRateLimited(t *testing.T) {
 	}
 	w := newWorld(t, closed(), objects(pods)...)
 	var moved []int
-	for _, after := range []time.Duration{0, lookPause, movePause - lookPause, movePause} {
+	for _, after := range []time.Duration{0, pace.Shortest, movePause - pace.Shortest, movePause} {
 		_, writes, _ := w.pass(after)
 		moved = append(moved, len(startingWith("delete", writes)))
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/spillway-io/spillway/api"
+	"github.com/spillway-io/spillway/webhook/pace"
 )
 
 // homeAfter has pods return to a, which takes as many, after so long.
@@ -82,10 +83,10 @@ func (w *world) version(name string) string {
 func TestPodsReturnOneByOne(t *testing.T) {
 	w := newWorld(t, homeAfter("1m", 3), objects(away())...)
 	w.pass(0)
-	if wake, _ := w.evicts(lookPause); wake != time.Minute-lookPause {
+	if wake, _ := w.evicts(pace.Shortest); wake != time.Minute-pace.Shortest {
 		t.Fatalf("it looks again in %v, want when a had room for a minute", wake)
 	}
-	_, said := w.evicts(time.Minute-lookPause, "q1")
+	_, said := w.evicts(time.Minute-pace.Shortest, "q1")
 	returned := `Normal ReturnedToBase Pod q1 leaves subset "b": subset "a" has had room for 1m0s`
 	if diff := cmp.Diff([]string{returned, returned}, said); diff != "" {
 		t.Errorf("events, on the target and the WorkloadSpread: -want +got:\n%s", diff)
@@ -118,7 +119,7 @@ func TestReturnThatMissedIsNotRepeated(t *testing.T) {
 		t.Errorf("it looks again in %v; events: -want +got:\n%s", wake, diff)
 	}
 	w.evicts(time.Minute - time.Millisecond)
-	w.evicts(lookPause, "q2")
+	w.evicts(pace.Shortest, "q2")
 }
 
 // TestRoomMustLast: that of before an interruption does not count.

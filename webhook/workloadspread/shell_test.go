@@ -17,6 +17,7 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/webhook/eventnote"
+	"github.com/spillway-io/spillway/webhook/pace"
 )
 
 // stale is a client whose cache has an older WorkloadSpread.
@@ -143,7 +144,7 @@ func TestSlowWriteIsWaitedFor(t *testing.T) {
 	if _, writes, _ := w.pass(spreadTime - 1); len(startingWith("delete", writes)) > 0 {
 		t.Errorf("wrote %v", writes)
 	}
-	if _, writes, _ := w.pass(lookPause); len(startingWith("delete", writes)) != 1 {
+	if _, writes, _ := w.pass(pace.Shortest); len(startingWith("delete", writes)) != 1 {
 		t.Errorf("wrote %v", writes)
 	}
 }

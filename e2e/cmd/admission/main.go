@@ -15,10 +15,7 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spillway-io/spillway/e2e/admissions"
 )
@@ -32,22 +29,10 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "names of the only scenarios to measure, with commas between them; empty: all")
 	flag.StringVar(&o.json, "json", "", "file that receives the report for those who draw it; empty: none")
 	short := flag.Bool("short", false, "all scenarios with fewer admissions: enough to notice that something is broken")
-	var null admissions.Null
-	null.Flags(flag.CommandLine)
-	flag.Parse()
-	if *short {
-		o.admissions, o.rounds = 400, 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := error(nil)
-	if null.Kind != "" {
-		err = null.Serve(ctx)
-	} else {
-		err = run(ctx, os.Stdout, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "admission:", err)
-		os.Exit(1) //nolint:gocritic // stop only restores signal handling, which ends here anyway.
-	}
+	os.Exit(admissions.Main("admission", func(ctx context.Context) error {
+		if *short {
+			o.admissions, o.rounds = 400, 2
+		}
+		return run(ctx, os.Stdout, o)
+	}))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"github.com/spillway-io/spillway/e2e/admissions"
 	"github.com/spillway-io/spillway/e2e/playground"
 	"github.com/spillway-io/spillway/e2e/ratio"
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 type options struct {
@@ -26,23 +26,16 @@ type options struct {
 	json string
 }
 
-const (
-	stopTimeout = time.Minute
-	// setTimeout is how long the cluster may take to be as a scenario wants it.
-	setTimeout = 2 * time.Minute
-)
+// setTimeout is how long the cluster may take to be as a scenario wants it.
+const setTimeout = 2 * time.Minute
 
 func run(ctx context.Context, out io.Writer, o options) (err error) {
-	dir, err := os.MkdirTemp("", "spillway-admission-")
+	r, err := rig.New("admission")
 	if err != nil {
-		return fmt.Errorf("cannot make a folder for the cluster: %w", err)
+		return err
 	}
-	s, err := start(ctx, dir, o.spillway)
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, s.stop(ctx), os.RemoveAll(dir))
-	}()
+	defer func() { err = errors.Join(err, r.Clear(ctx)) }()
+	s, err := start(ctx, r, o.spillway)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 
 	"github.com/spillway-io/spillway/api"
 	"github.com/spillway-io/spillway/e2e/admissions"
-	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
+	"github.com/spillway-io/spillway/e2e/rig"
 	"github.com/spillway-io/spillway/webhook"
 )
 
@@ -30,58 +29,52 @@ const (
 // stage is a cluster with a webhook, and beside it the null webhooks, which nobody
 // registers.
 type stage struct {
+	*rig.Rig
+
 	cluster               *playground.Cluster
 	raw, decode, spillway *server
 	// profiles is where the webhook serves its profiles.
 	profiles string
-
-	ports playground.Ports
-	stops []func(context.Context) error
 	// pods are those that each workload asks for, as API servers ask about them.
 	pods map[string]*corev1.Pod
 	// there says what of the scenario before is there.
 	there scenario
 }
 
-func start(ctx context.Context, dir, spillway string) (*stage, error) {
-	s := &stage{}
-	paths, err := binaries.Components(ctx, binaries.Options{Out: os.Stderr})
+func start(ctx context.Context, r *rig.Rig, spillway string) (*stage, error) {
+	s := &stage{Rig: r}
+	programs, err := rig.Build(ctx, spillway)
 	if err != nil {
 		return s, err
-	}
-	if spillway == "" {
-		if spillway, err = binaries.Spillway(ctx, binaries.Options{Out: os.Stderr}); err != nil {
-			return s, err
-		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if s.cluster, err = playground.Start(ctx, playground.Options{
-		Name: "upstream", Dir: dir, Binaries: paths,
+		Name: "upstream", Dir: s.Dir, Binaries: programs.Components,
 		ExtraArgs: map[playground.Component][]string{playground.ControllerManager: {"--controllers=*,-replicaset-controller"}},
 	}); err != nil {
 		return s, err
 	}
-	s.stops = append(s.stops, s.cluster.Stop)
-	if err := s.startWebhook(ctx, spillway); err != nil {
+	s.AtEnd(s.cluster.Stop)
+	if err := s.startWebhook(ctx, programs.Spillway); err != nil {
 		return s, err
 	}
-	certs := filepath.Join(dir, "certs")
+	certs := filepath.Join(s.Dir, "certs")
 	if err := os.MkdirAll(certs, 0o700); err != nil {
 		return s, err
 	}
 	if err := playground.ServingCert(certs, "127.0.0.1"); err != nil {
 		return s, err
 	}
-	if s.raw, err = s.startNull(ctx, admissions.NullRaw, dir, certs); err != nil {
+	if s.raw, err = s.startNull(ctx, admissions.NullRaw, certs); err != nil {
 		return s, err
 	}
-	s.decode, err = s.startNull(ctx, admissions.NullDecode, dir, certs)
+	s.decode, err = s.startNull(ctx, admissions.NullDecode, certs)
 	return s, err
 }
 
 func (s *stage) startWebhook(ctx context.Context, binary string) error {
-	profiles, err := s.ports.TakeAddress()
+	profiles, err := s.Ports.TakeAddress()
 	if err != nil {
 		return err
 	}
@@ -90,23 +83,19 @@ func (s *stage) startWebhook(ctx context.Context, binary string) error {
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, process.Stop)
+	s.AtEnd(process.Stop)
 	s.spillway, err = newServer("spillway", process.URL+webhook.Path, process.CA, process.Process)
 	return errors.Join(err, process.WaitPolicies(ctx))
 }
 
 // startNull starts this program again, as a null webhook.
-func (s *stage) startNull(ctx context.Context, kind, dir, certs string) (*server, error) {
-	address, err := s.ports.TakeAddress()
+func (s *stage) startNull(ctx context.Context, kind, certs string) (*server, error) {
+	process, url, err := admissions.Null{Kind: kind, Certs: certs}.Start(s.Dir, &s.Ports)
 	if err != nil {
 		return nil, err
 	}
-	process, err := admissions.Null{Kind: kind, Address: address, Certs: certs}.Start(dir)
-	if err != nil {
-		return nil, err
-	}
-	s.stops = append(s.stops, process.Stop)
-	null, err := newServer(kind, "https://"+address, filepath.Join(certs, "ca.crt"), process)
+	s.AtEnd(process.Stop)
+	null, err := newServer(kind, url, filepath.Join(certs, "ca.crt"), process)
 	if err != nil {
 		return nil, err
 	}
@@ -118,14 +107,6 @@ func (s *stage) startNull(ctx context.Context, kind, dir, certs string) (*server
 		_, err := null.Ask(ctx, review.Next())
 		return err
 	})
-}
-
-func (s *stage) stop(ctx context.Context) error {
-	var errs []error
-	for _, stop := range slices.Backward(s.stops) {
-		errs = append(errs, stop(ctx))
-	}
-	return errors.Join(append(errs, s.ports.Release())...)
 }
 
 // prepare makes the workloads.

@@ -44,6 +44,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 const (
@@ -52,7 +54,6 @@ const (
 	downstreamSide = "downstream"
 	nodeProcess    = "virtual node"
 	startTimeout   = 2 * time.Minute
-	stopTimeout    = time.Minute
 	// profiled is how long a CPU profile is.
 	profiled = 5 * time.Second
 	// shortPods is how many pods there are if it has to be quick.
@@ -147,20 +148,16 @@ func (a arrangement) measure(ctx context.Context, o options, pods int) (m measur
 	if err := a.settle(); err != nil {
 		return m, err
 	}
-	dir, err := os.MkdirTemp("", "spillway-bench-")
+	r, err := rig.New("bench")
 	if err != nil {
-		return m, fmt.Errorf("cannot make a folder for the clusters: %w", err)
+		return m, err
 	}
+	defer func() { err = errors.Join(err, r.Clear(ctx)) }()
 	profiles, err := newProfiler(ctx, o.profiles)
 	if err != nil {
 		return m, err
 	}
-	s, err := start(ctx, dir, a, o, profiles.arguments()...)
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, s.stop(ctx), os.RemoveAll(dir))
-	}()
+	s, err := start(ctx, r, a, o, profiles.arguments()...)
 	if err != nil {
 		return m, err
 	}

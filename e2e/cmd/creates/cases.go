@@ -142,16 +142,17 @@ func (s *stage) workload(ctx context.Context, namespace string) (metav1.OwnerRef
 	return *metav1.NewControllerRef(set, appsv1.SchemeGroupVersion.WithKind("ReplicaSet")), nil
 }
 
-// null is a case with a null webhook.
+// null is a case with a null webhook; patch is the file that one answers with.
 func (s *stage) null(ctx context.Context, name, what, kind, label, patch string) (*subject, error) {
 	c, err := s.subject(ctx, name, what, label, 0)
 	if err != nil {
 		return nil, err
 	}
-	process, url, err := s.startNull(kind, patch)
+	process, url, err := admissions.Null{Kind: kind, Certs: s.certs, Patch: patch}.Start(s.Dir, &s.Ports)
 	if err != nil {
 		return nil, err
 	}
+	s.AtEnd(process.Stop)
 	endpoint, err := s.service(ctx, name, url)
 	if err != nil {
 		return nil, err
@@ -167,7 +168,7 @@ func (s *stage) null(ctx context.Context, name, what, kind, label, patch string)
 
 // answering is a case with a null webhook that answers with a patch.
 func (s *stage) answering(ctx context.Context, name, what, label string, patch []byte) (*subject, error) {
-	file := filepath.Join(s.dir, name+".json")
+	file := filepath.Join(s.Dir, name+".json")
 	if err := os.WriteFile(file, patch, 0o600); err != nil {
 		return nil, err
 	}

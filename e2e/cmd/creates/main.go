@@ -15,10 +15,7 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spillway-io/spillway/e2e/admissions"
 )
@@ -43,22 +40,10 @@ func main() {
 	flag.StringVar(&o.spillway, "spillway", "", "the spillway to measure; empty: it is built")
 	flag.StringVar(&o.json, "json", "", "file that receives the report; empty: none")
 	flag.StringVar(&o.profiles, "profiles", "", "folder that receives CPU profiles of API server and webhook, of a turn of each case that is not counted; empty: none")
-	var null admissions.Null
-	null.Flags(flag.CommandLine)
-	flag.Parse()
-	if *short {
-		o.pods, o.rounds, o.bursts = 250, 2, 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := error(nil)
-	if null.Kind != "" {
-		err = null.Serve(ctx)
-	} else {
-		err = run(ctx, os.Stdout, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "creates:", err)
-		os.Exit(1) //nolint:gocritic // stop only restores signal handling, which ends here anyway.
-	}
+	os.Exit(admissions.Main("creates", func(ctx context.Context) error {
+		if *short {
+			o.pods, o.rounds, o.bursts = 250, 2, 2
+		}
+		return run(ctx, os.Stdout, o)
+	}))
 }

@@ -7,22 +7,20 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 func run(ctx context.Context, out io.Writer, o options) (err error) {
 	if min(o.pods, o.rounds, o.bursts) < 1 {
 		return errors.New("there must be at least one pod, one round and one burst")
 	}
-	dir, err := os.MkdirTemp("", "spillway-creates-")
+	r, err := rig.New("creates")
 	if err != nil {
-		return fmt.Errorf("cannot make a folder for the cluster: %w", err)
+		return err
 	}
-	s, err := start(ctx, dir, o)
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, s.stop(ctx), os.RemoveAll(dir))
-	}()
+	defer func() { err = errors.Join(err, r.Clear(ctx)) }()
+	s, err := start(ctx, r, o)
 	if err != nil {
 		return err
 	}
@@ -38,11 +36,11 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 			return err
 		}
 	}
-	r, err := m.report(o)
+	found, err := m.report(o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.Print(out), r.Write(o.json))
+	return errors.Join(found.Print(out), found.Write(o.json))
 }
 
 // measured are the turns of each case.

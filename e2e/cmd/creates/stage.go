@@ -6,22 +6,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/spillway-io/spillway/e2e/admissions"
-	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
+	"github.com/spillway-io/spillway/e2e/rig"
 	"github.com/spillway-io/spillway/webhook"
 )
 
 const (
 	startTimeout = 2 * time.Minute
-	stopTimeout  = time.Minute
 	// setTimeout is how long the cluster may take to be as a case wants it.
 	setTimeout = 2 * time.Minute
 	// turnTimeout is how long the creates of one turn may take.
@@ -31,6 +28,8 @@ const (
 // stage is a control plane without controllers: nobody does anything to pods but
 // those who are measured.
 type stage struct {
+	*rig.Rig
+
 	cluster *playground.Cluster
 	client  kubernetes.Interface
 	webhook *playground.Webhook
@@ -39,27 +38,19 @@ type stage struct {
 	// profiles is where the webhook serves its profiles, a base URL.
 	profiles string
 	// certs is the folder of the webhooks' certificate.
-	certs, dir string
-
-	ports playground.Ports
-	stops []func(context.Context) error
+	certs string
 }
 
-func start(ctx context.Context, dir string, o options) (*stage, error) {
-	s := &stage{dir: dir, certs: filepath.Join(dir, "certs")}
-	paths, err := binaries.Components(ctx, binaries.Options{Out: os.Stderr})
+func start(ctx context.Context, r *rig.Rig, o options) (*stage, error) {
+	s := &stage{Rig: r, certs: filepath.Join(r.Dir, "certs")}
+	programs, err := rig.Build(ctx, o.spillway)
 	if err != nil {
 		return s, err
-	}
-	if o.spillway == "" {
-		if o.spillway, err = binaries.Spillway(ctx, binaries.Options{Out: os.Stderr}); err != nil {
-			return s, err
-		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	cluster := playground.Options{
-		Name: "upstream", Dir: dir, Binaries: paths,
+		Name: "upstream", Dir: s.Dir, Binaries: programs.Components,
 		// What is deleted between turns is not measured.
 		ExtraArgs: map[playground.Component][]string{playground.APIServer: {"--delete-collection-workers=8"}},
 		Without:   []playground.Component{playground.ControllerManager, playground.Scheduler, playground.Kwok},
@@ -73,7 +64,7 @@ func start(ctx context.Context, dir string, o options) (*stage, error) {
 	if s.cluster, err = playground.Start(ctx, cluster); err != nil {
 		return s, err
 	}
-	s.stops = append(s.stops, s.cluster.Stop)
+	s.AtEnd(s.cluster.Stop)
 	if s.client, err = s.cluster.ProtobufClient(); err != nil {
 		return s, err
 	}
@@ -83,7 +74,7 @@ func start(ctx context.Context, dir string, o options) (*stage, error) {
 	if err := s.account(ctx, corev1.NamespaceDefault); err != nil {
 		return s, err
 	}
-	return s, s.startWebhook(ctx, o.spillway)
+	return s, s.startWebhook(ctx, programs.Spillway)
 }
 
 // account makes the service account without which a namespace has no pods: there is
@@ -106,7 +97,7 @@ const (
 func (s *stage) ca() string { return filepath.Join(s.certs, "ca.crt") }
 
 func (s *stage) startWebhook(ctx context.Context, binary string) error {
-	address, err := s.ports.TakeAddress()
+	address, err := s.Ports.TakeAddress()
 	if err != nil {
 		return err
 	}
@@ -118,33 +109,11 @@ func (s *stage) startWebhook(ctx context.Context, binary string) error {
 	}); err != nil {
 		return err
 	}
-	s.stops = append(s.stops, s.webhook.Stop)
+	s.AtEnd(s.webhook.Stop)
 	if s.endpoint, err = s.service(ctx, "spillway", s.webhook.URL); err != nil {
 		return err
 	}
 	return s.webhook.WaitPolicies(ctx)
-}
-
-// startNull starts a null webhook; patch is the file that one answers with.
-func (s *stage) startNull(kind, patch string) (*playground.Process, string, error) {
-	address, err := s.ports.TakeAddress()
-	if err != nil {
-		return nil, "", err
-	}
-	process, err := admissions.Null{Kind: kind, Address: address, Certs: s.certs, Patch: patch}.Start(s.dir)
-	if err != nil {
-		return nil, "", err
-	}
-	s.stops = append(s.stops, process.Stop)
-	return process, "https://" + address, nil
-}
-
-func (s *stage) stop(ctx context.Context) error {
-	var errs []error
-	for _, stop := range slices.Backward(s.stops) {
-		errs = append(errs, stop(ctx))
-	}
-	return errors.Join(append(errs, s.ports.Release())...)
 }
 
 // alone has Spillway run just for its own cases: it watches pods whoever is asked

@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/spillway-io/spillway/e2e/ratio"
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 // options are those of one run.
@@ -97,7 +98,7 @@ func run(ctx context.Context, o options, file string) error {
 			return fmt.Errorf("there is no kind %q to measure", kind)
 		}
 	}
-	programs, err := build(ctx, o.spillway)
+	programs, err := rig.Build(ctx, o.spillway)
 	if err != nil {
 		return err
 	}

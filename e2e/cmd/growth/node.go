@@ -1,9 +1,13 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/spillway-io/spillway/e2e/rig"
+)
 
 // measureNode runs pods on a virtual node.
-func measureNode(ctx context.Context, p programs, size int, _ options) (cost, error) {
+func measureNode(ctx context.Context, p rig.Programs, size int, _ options) (cost, error) {
 	return on(ctx, nodeStage(p), func(ctx context.Context, s *stage) (cost, error) {
 		clients, err := s.upstream.ProtobufClient()
 		if err != nil {

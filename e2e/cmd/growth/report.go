@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spillway-io/spillway/e2e/ratio"
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 // most is what a step may be above linear.
@@ -24,7 +25,7 @@ type growing struct {
 	policies bool
 	// ratio is the name of its ratios, before the size.
 	ratio   string
-	measure func(context.Context, programs, int, options) (cost, error)
+	measure func(context.Context, rig.Programs, int, options) (cost, error)
 }
 
 func kinds() []growing {

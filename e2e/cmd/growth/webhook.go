@@ -14,6 +14,7 @@ import (
 
 	"github.com/spillway-io/spillway/e2e/admissions"
 	"github.com/spillway-io/spillway/e2e/playground"
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 const (
@@ -26,12 +27,12 @@ const (
 
 // measurePods creates pods of one workload, of which a capped subset takes a half: each
 // other admission takes a slot.
-func measurePods(ctx context.Context, p programs, size int, o options) (cost, error) {
+func measurePods(ctx context.Context, p rig.Programs, size int, o options) (cost, error) {
 	return withWebhook(ctx, p, load{name: fmt.Sprintf("pods-%d", size), pods: size, capacity: size / 2}, size, o)
 }
 
 // measureSidecarSets creates pods among SidecarSets of which one selects them.
-func measureSidecarSets(ctx context.Context, p programs, size int, o options) (cost, error) {
+func measureSidecarSets(ctx context.Context, p rig.Programs, size int, o options) (cost, error) {
 	sets := []string{admissions.SidecarSet(0, app)}
 	for i := range size - 1 {
 		sets = append(sets, fmt.Sprintf(otherSet, i))
@@ -54,7 +55,7 @@ spec:
 
 // measureWorkloadSpreads creates pods among WorkloadSpreads of which one targets their
 // workload. The others have workloads of their own.
-func measureWorkloadSpreads(ctx context.Context, p programs, size int, o options) (cost, error) {
+func measureWorkloadSpreads(ctx context.Context, p rig.Programs, size int, o options) (cost, error) {
 	var spreads []string
 	for i := range size - 1 {
 		other := fmt.Sprintf("other-%d", i)
@@ -75,7 +76,7 @@ type load struct {
 	policies []string
 }
 
-func withWebhook(ctx context.Context, p programs, l load, size int, o options) (cost, error) {
+func withWebhook(ctx context.Context, p rig.Programs, l load, size int, o options) (cost, error) {
 	var ports playground.Ports
 	defer func() { _ = ports.Release() }() // Releasing closes files that only reserve.
 	profiles, err := ports.TakeAddress()

@@ -30,11 +30,12 @@ import (
 
 	"golang.org/x/sys/unix"
 	"k8s.io/client-go/rest"
+
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 const (
 	startTimeout = 3 * time.Minute
-	stopTimeout  = time.Minute
 	// endTimeout bounds how long it takes until all is gone when the load is over.
 	endTimeout = 4 * time.Minute
 	// shortest is less than which no run says anything.
@@ -79,20 +80,18 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 	if o.duration < shortest || o.rate < 2 || o.rate%2 != 0 {
 		return fmt.Errorf("-duration %s and -rate %d: want %s at least, and an even number", o.duration, o.rate, shortest)
 	}
-	dir, err := os.MkdirTemp("", "spillway-soak-")
+	r, err := rig.New("soak")
 	if err != nil {
-		return fmt.Errorf("cannot make a folder for the clusters: %w", err)
+		return err
 	}
-	s, err := start(ctx, dir)
+	s, err := start(ctx, r)
 	if err == nil {
 		err = s.soak(ctx, out, o)
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if err = errors.Join(err, s.stop(stopping)); err != nil {
-		return fmt.Errorf("%w\nLogs are in %s", err, dir)
+	if err = errors.Join(err, r.Stop(ctx)); err != nil {
+		return fmt.Errorf("%w\nLogs are in %s", err, r.Dir)
 	}
-	return os.RemoveAll(dir)
+	return os.RemoveAll(r.Dir)
 }
 
 // soak runs the load, has everything go, and judges.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/spillway-io/spillway/e2e/binaries"
 	"github.com/spillway-io/spillway/e2e/playground"
+	"github.com/spillway-io/spillway/e2e/rig"
 )
 
 const (
@@ -50,54 +50,49 @@ type target struct {
 
 // stage is what the load goes through.
 type stage struct {
+	*rig.Rig
+
 	upstream, downstream side
 	targets              []target
 	// upstreamID is in the marks of everything downstream.
 	upstreamID string
-
-	ports playground.Ports
-	stops []func(context.Context) error
 }
 
-// start starts everything below dir. stop must be called even after an error.
-func start(ctx context.Context, dir string) (*stage, error) {
-	s := &stage{}
-	paths, err := binaries.Components(ctx, binaries.Options{Out: os.Stderr})
-	if err != nil {
-		return s, err
-	}
-	spillway, err := binaries.Spillway(ctx, binaries.Options{Out: os.Stderr})
+// start starts everything.
+func start(ctx context.Context, r *rig.Rig) (*stage, error) {
+	s := &stage{Rig: r}
+	programs, err := rig.Build(ctx, "")
 	if err != nil {
 		return s, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.startClusters(ctx, dir, paths); err != nil {
+	if err := s.startClusters(ctx, programs.Components); err != nil {
 		return s, err
 	}
-	if err := s.startWebhooks(ctx, spillway); err != nil {
+	if err := s.startWebhooks(ctx, programs.Spillway); err != nil {
 		return s, err
 	}
-	return s, s.startNode(ctx, spillway)
+	return s, s.startNode(ctx, programs.Spillway)
 }
 
-func (s *stage) startClusters(ctx context.Context, dir string, paths binaries.Paths) error {
-	log := filepath.Join(dir, "app.log")
+func (s *stage) startClusters(ctx context.Context, paths binaries.Paths) error {
+	log := filepath.Join(s.Dir, "app.log")
 	if err := os.WriteFile(log, []byte(spokenLine), 0o600); err != nil {
 		return fmt.Errorf("cannot write a log: %w", err)
 	}
 	large := playground.Capacity("1000", "1Ti", "5000")
 	clusters, err := playground.StartAll(ctx,
-		playground.Options{Name: "upstream", Dir: dir, Binaries: paths, Nodes: []*corev1.Node{
+		playground.Options{Name: "upstream", Dir: s.Dir, Binaries: paths, Nodes: []*corev1.Node{
 			playground.FakeNode("own", large, playground.Label("pool", "own")),
 		}},
-		playground.Options{Name: "downstream", Dir: dir, Binaries: paths, KubeletAPI: fmt.Sprintf(kubelets, log), Nodes: []*corev1.Node{
+		playground.Options{Name: "downstream", Dir: s.Dir, Binaries: paths, KubeletAPI: fmt.Sprintf(kubelets, log), Nodes: []*corev1.Node{
 			playground.FakeNode("metal-1", large), playground.FakeNode("metal-2", large),
 		}})
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, func(ctx context.Context) error { return playground.StopAll(ctx, clusters...) })
+	s.AtEnd(func(ctx context.Context) error { return playground.StopAll(ctx, clusters...) })
 	if s.upstream, err = newSide(clusters[0]); err != nil {
 		return err
 	}
@@ -122,9 +117,9 @@ func (s *stage) startWebhooks(ctx context.Context, spillway string) error {
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, balancer.Stop)
+	s.AtEnd(balancer.Stop)
 	for _, name := range []string{"webhook-1", "webhook-2"} {
-		profiles, err := s.ports.TakeAddress()
+		profiles, err := s.Ports.TakeAddress()
 		if err != nil {
 			return err
 		}
@@ -134,7 +129,7 @@ func (s *stage) startWebhooks(ctx context.Context, spillway string) error {
 		if err != nil {
 			return err
 		}
-		s.stops = append(s.stops, webhook.Stop)
+		s.AtEnd(webhook.Stop)
 		s.targets = append(s.targets, target{name, "webhook", webhook.Process, webhook.Metrics, profiles})
 		if err := webhook.WaitPolicies(ctx); err != nil {
 			return err
@@ -144,7 +139,7 @@ func (s *stage) startWebhooks(ctx context.Context, spillway string) error {
 }
 
 func (s *stage) startNode(ctx context.Context, spillway string) error {
-	profiles, err := s.ports.TakeAddress()
+	profiles, err := s.Ports.TakeAddress()
 	if err != nil {
 		return err
 	}
@@ -155,7 +150,7 @@ func (s *stage) startNode(ctx context.Context, spillway string) error {
 	if err != nil {
 		return err
 	}
-	s.stops = append(s.stops, node.Stop)
+	s.AtEnd(node.Stop)
 	s.targets = append(s.targets, target{"virtual node", "node", node.Process, node.Metrics, profiles})
 	return nil
 }
@@ -181,15 +176,6 @@ func (s *stage) alive() error {
 		errs = append(errs, t.process.Err())
 	}
 	return errors.Join(errs...)
-}
-
-// stop ends what runs, the last first.
-func (s *stage) stop(ctx context.Context) error {
-	var errs []error
-	for _, stop := range slices.Backward(s.stops) {
-		errs = append(errs, stop(ctx))
-	}
-	return errors.Join(append(errs, s.ports.Release())...)
 }
 
 // pause waits for a while, and says whether ctx goes on.
