@@ -1,9 +1,11 @@
 package webhook_test
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,6 +63,54 @@ func BenchmarkDecideAmongPods(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkDecideAmongReservations is one decision that takes a slot, where so many were
+// taken within the last half minute by pods that there are: what it costs is paid by each
+// batch of a burst.
+func BenchmarkDecideAmongReservations(b *testing.B) {
+	for _, held := range []int{0, 500, 2000, 8000} {
+		b.Run(strconv.Itoa(held), func(b *testing.B) {
+			objects := spreadCluster()
+			ws := objects[len(objects)-1].(*v1alpha1.WorkloadSpread)
+			ws.ResourceVersion = "2"
+			ws.Spec.Subsets[0].MaxReplicas = new(intstr.FromInt32(10000))
+			owner, creating := objects[1].(*appsv1.ReplicaSet), map[string]metav1.Time{}
+			owner.Spec.Replicas = new(int32(1000000))
+			for i := range held {
+				name := fmt.Sprintf("web-%05d", i)
+				objects = append(objects, podOfSpread(owner, name, "common"))
+				creating["of-"+name] = metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
+			}
+			ws.Status.VersionedSubsetStatuses = map[string][]v1alpha1.WorkloadSpreadSubsetStatus{
+				"6d4cf56db6": {{Name: "common", CreatingPods: creating, MissingReplicas: int32(10000 - held)}},
+			}
+			metrics, err := allocate.NewMetrics(prometheus.NewRegistry())
+			if err != nil {
+				b.Fatal(err)
+			}
+			allocator := allocate.New(workloadtest.Start(b, objects...), nil, forgetful{}, metrics)
+			created := podOfSpread(owner, "", "")
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := allocator.Decide(b.Context(), "default", created, "uid", false); d == nil || d.Subset == nil || d.Subset.Name != "common" || d.UID == "" {
+					b.Fatalf("%+v", d)
+				}
+			}
+		})
+	}
+}
+
+// forgetful takes any status, and answers with a version that is before all others, so
+// that the next decision finds the status that was there.
+type forgetful struct{ client.SubResourceWriter }
+
+func (f forgetful) Status() client.SubResourceWriter { return f }
+
+func (forgetful) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
+	object.SetResourceVersion("1")
+	_, err := patch.Data(object)
+	return err
 }
 
 // podOfSpread is a pod of a ReplicaSet in a subset; in none if that is empty.

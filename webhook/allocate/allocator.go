@@ -28,6 +28,8 @@ type Workloads interface {
 	LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error)
 	// Turnout counts what PodsWith returns; nil if it has to be counted one by one.
 	Turnout(ctx context.Context, ws *v1alpha1.WorkloadSpread, now time.Time, known ...spread.Owner) (*spread.Turnout, error)
+	// SeenUpTo is the resource version up to which PodsWith and Turnout have all pods.
+	SeenUpTo(now time.Time) uint64
 	// Wanted returns how many pods the controllers of pods want, by version.
 	Wanted(ctx context.Context, ws *v1alpha1.WorkloadSpread, pods []*corev1.Pod, live bool) (map[string]int, error)
 	// Nodes returns all nodes.

@@ -2,14 +2,13 @@ package allocate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -110,10 +109,15 @@ func (b *batch) answerAll(err error) {
 // recorded. Somebody else's write in between is the usual reason; after any other
 // the pods are decided without reservations.
 func (b *batch) lookAgain(ctx context.Context, err error) {
-	if apierrors.IsConflict(err) {
-		b.metrics.conflicts.Inc()
+	// Of a JSON patch whose test fails an API server says that it is invalid.
+	if conflict := apierrors.IsConflict(err); conflict || apierrors.IsInvalid(err) {
 		fresh := &v1alpha1.WorkloadSpread{}
-		if err = b.Allocator.live.Get(ctx, client.ObjectKeyFromObject(b.ws), fresh); err == nil && fresh.UID == b.ws.UID {
+		getErr := b.Allocator.live.Get(ctx, client.ObjectKeyFromObject(b.ws), fresh)
+		switch {
+		case getErr != nil:
+			err = getErr
+		case fresh.UID == b.ws.UID && (conflict || isLater(fresh, b.ws)):
+			b.metrics.conflicts.Inc()
 			b.ws = fresh
 			return
 		}
@@ -154,6 +158,7 @@ func (b *batch) seePods(ctx context.Context, ledger *spread.Ledger, owners []spr
 		ledger.Pods, err = b.workloads.LivePods(ctx, b.ws, owners...)
 		return err
 	}
+	ledger.SeenUpTo = b.workloads.SeenUpTo(ledger.Now)
 	if !spread.NeedsPods(b.ws) {
 		if ledger.Turnout, err = b.workloads.Turnout(ctx, b.ws, ledger.Now, owners...); err != nil || ledger.Turnout != nil {
 			return err
@@ -163,42 +168,22 @@ func (b *batch) seePods(ctx context.Context, ledger *spread.Ledger, owners []spr
 	return err
 }
 
-// record writes the status on the condition that nobody else did.
+// record writes the status on the condition that nobody else did. Of the answer it reads
+// the version only: in a burst a status has thousands of reservations, and we know them.
 func (b *batch) record(ctx context.Context, status v1alpha1.WorkloadSpreadStatus) error {
 	patch, err := patchOf(b.ws, status)
 	if err != nil {
 		return err
 	}
-	// The answer is read into what is ours alone.
-	rest := *b.ws
-	rest.Status = v1alpha1.WorkloadSpreadStatus{}
-	written := rest.DeepCopy()
-	written.Status = status
-	if err := b.status.Status().Patch(ctx, written, patch); err != nil {
+	answer := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: b.ws.Namespace, Name: b.ws.Name}}
+	answer.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("WorkloadSpread"))
+	if err := b.status.Status().Patch(ctx, answer, patch); err != nil {
 		return err
 	}
-	b.remember(written)
+	written := *b.ws
+	written.Status, written.ResourceVersion = status, answer.ResourceVersion
+	b.remember(&written)
 	return nil
-}
-
-// patchOf is a merge patch with the versions whose subsets have changed. In a burst there
-// are thousands of reservations; a comparison of both objects as JSON would encode and
-// decode all of them several times for each batch.
-func patchOf(ws *v1alpha1.WorkloadSpread, after v1alpha1.WorkloadSpreadStatus) (client.Patch, error) {
-	changed := map[string][]v1alpha1.WorkloadSpreadSubsetStatus{}
-	for version, subsets := range after.VersionedSubsetStatuses {
-		if !reflect.DeepEqual(ws.Status.VersionedSubsetStatuses[version], subsets) {
-			changed[version] = subsets
-		}
-	}
-	encoded, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": ws.ResourceVersion},
-		"status":   map[string]any{"versionedSubsetStatuses": changed},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode the status: %w", err)
-	}
-	return client.RawPatch(types.MergePatchType, encoded), nil
 }
 
 func (b *batch) requests() []spread.Request {

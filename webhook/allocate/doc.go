@@ -5,6 +5,7 @@
 //	allocator.go  Decide: one pod, from admission to its decision
 //	line.go       pods of one WorkloadSpread wait in line and are taken in batches
 //	commit.go     a batch: gather, choose, record by one compare-and-swap, or try again
+//	patch.go      what of a status has changed, as a patch
 //	gone.go       pods that were seen and are gone, whose reservations hold nothing
 //	start.go      what the allocator takes note of all the time
 //	lately.go     for how many pods we decided a moment ago, to notice that something is wrong

@@ -2,15 +2,19 @@ package allocate_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/spillway-io/spillway/webhook/spread"
@@ -77,8 +81,8 @@ func (s *server) Get(_ context.Context, _ client.ObjectKey, object client.Object
 
 func (s *server) Status() client.SubResourceWriter { return s }
 
-// Patch writes the status, if the object is at the version it was read at.
-func (s *server) Patch(_ context.Context, object client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
+// Patch merges what is written into the object, if that is at the version it was read at.
+func (s *server) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
 	<-time.After(s.writeTakes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,18 +90,60 @@ func (s *server) Patch(_ context.Context, object client.Object, _ client.Patch, 
 	if s.writeErr != nil {
 		return s.writeErr
 	}
-	if object.GetResourceVersion() != s.ws.ResourceVersion {
+	written, err := patched(s.ws, patch)
+	if err != nil {
 		s.conflicts++
-		return apierrors.NewConflict(schema.GroupResource{Resource: "workloadspreads"}, "ws", nil)
+		return err
 	}
-	written := object.(*v1alpha1.WorkloadSpread)
 	version, err := strconv.Atoi(s.ws.ResourceVersion)
 	if err != nil {
 		return err
 	}
 	written.ResourceVersion = strconv.Itoa(version + 1)
-	s.ws = written.DeepCopy()
+	s.ws = written
+	object.SetResourceVersion(written.ResourceVersion)
 	return nil
+}
+
+// patched is an object as a patch changes it, with the errors of an API server.
+func patched(ws *v1alpha1.WorkloadSpread, patch client.Patch) (*v1alpha1.WorkloadSpread, error) {
+	content, err := patch.Data(nil)
+	if err != nil {
+		return nil, err
+	}
+	is, err := json.Marshal(ws)
+	if err != nil {
+		return nil, err
+	}
+	if patch.Type() == types.MergePatchType {
+		is, err = jsonpatch.MergePatch(is, content)
+	} else {
+		is, err = operated(is, content)
+	}
+	if err != nil {
+		return nil, err
+	}
+	changed := &v1alpha1.WorkloadSpread{}
+	if err := json.Unmarshal(is, changed); err != nil {
+		return nil, err
+	}
+	if changed.ResourceVersion != ws.ResourceVersion {
+		return nil, apierrors.NewConflict(schema.GroupResource{Resource: "workloadspreads"}, "ws", nil)
+	}
+	return changed, nil
+}
+
+// operated is JSON after a JSON patch.
+func operated(before, patch []byte) ([]byte, error) {
+	operations, err := jsonpatch.DecodePatch(patch)
+	if err != nil {
+		return nil, err
+	}
+	after, err := operations.Apply(before)
+	if err != nil {
+		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+	}
+	return after, nil
 }
 
 func (s *server) Borne(context.Context, string, *corev1.Pod) bool { return false }
@@ -120,13 +166,14 @@ func (s *server) PodsWith(context.Context, *v1alpha1.WorkloadSpread, ...spread.O
 }
 
 func (s *server) Turnout(_ context.Context, ws *v1alpha1.WorkloadSpread, now time.Time, _ ...spread.Owner) (*spread.Turnout, error) {
-	roll, turnout := spread.Roll{}, &spread.Turnout{}
+	var roll spread.Roll
 	for _, pod := range s.cached {
 		roll.Put(pod)
 	}
-	roll.AddTo(turnout, ws, now)
-	return turnout, s.podsErr
+	return spread.TurnoutOf(ws, now, 0, &roll), s.podsErr
 }
+
+func (s *server) SeenUpTo(time.Time) uint64 { return 0 }
 
 func (s *server) LivePods(context.Context, *v1alpha1.WorkloadSpread, ...spread.Owner) ([]*corev1.Pod, error) {
 	return nil, s.podsErr

@@ -10,11 +10,11 @@ const (
 	// hundreds of events.
 	Shortest = 100 * time.Millisecond
 	// Longest is the pause after any pass, however long it took.
-	Longest = time.Second
+	Longest = 2 * time.Second
 	// perWork is how many times as long as the work the pause is, so that passes
-	// over thousands of pods take no more than a twentieth of a core while they fit
+	// over thousands of pods take no more than a fortieth of a core while they fit
 	// into Longest.
-	perWork = 20
+	perWork = 40
 )
 
 // Passes are those over one object, one at a time. The zero value has made none.

@@ -15,11 +15,11 @@ func TestPause(t *testing.T) {
 	}{
 		"no work":       {"ten passes a second", 0, 100 * time.Millisecond},
 		"few pods":      {"ten passes a second", time.Millisecond, 100 * time.Millisecond},
-		"just short":    {"up to here", 5 * time.Millisecond, 100 * time.Millisecond},
-		"hundreds":      {"a twentieth of a core from here on", 6 * time.Millisecond, 120 * time.Millisecond},
-		"thousands":     {"a twentieth of a core", 20 * time.Millisecond, 400 * time.Millisecond},
-		"just long":     {"up to here", 50 * time.Millisecond, time.Second},
-		"busy machines": {"no later than this in any case", time.Minute, time.Second},
+		"just short":    {"up to here", 2500 * time.Microsecond, 100 * time.Millisecond},
+		"hundreds":      {"a fortieth of a core from here on", 3 * time.Millisecond, 120 * time.Millisecond},
+		"thousands":     {"a fortieth of a core", 10 * time.Millisecond, 400 * time.Millisecond},
+		"just long":     {"up to here", 50 * time.Millisecond, 2 * time.Second},
+		"busy machines": {"no later than this in any case", time.Minute, 2 * time.Second},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestPauseAfterFailure(t *testing.T) {
 	begins(t, &p, failed, Shortest)
 	again := failed.Add(Shortest)
 	begins(t, &p, again, 0)
-	p.Worked(20 * time.Millisecond)
+	p.Worked(10 * time.Millisecond)
 	begins(t, &p, again, 400*time.Millisecond)
 }
 

@@ -68,7 +68,7 @@ func TestWhatAPauseFollowsFrom(t *testing.T) {
 	if _, writes, _ := w.pass(0); len(writes) != 2 {
 		t.Fatalf("wrote %v, not the revision and the status", writes)
 	}
-	if result, _, _ := w.pass(0); result.RequeueAfter != (400-20-2*30)*time.Millisecond {
+	if result, _, _ := w.pass(0); result.RequeueAfter != (800-20-2*30)*time.Millisecond {
 		t.Errorf("after a pass of 20 ms, and 60 ms for what it wrote, the next one waits for %s", result.RequeueAfter)
 	}
 	w.changePod("p0", func(pod *corev1.Pod) { readied(pod, corev1.ConditionFalse) })

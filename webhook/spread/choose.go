@@ -90,8 +90,12 @@ type batch struct {
 	doubtful bool
 }
 
-// open counts what there is. It returns false for a ledger that cannot be true.
+// open counts what there is. It returns false for a ledger that cannot be true, or lacks
+// pods whose reservations somebody gave up.
 func (b *batch) open(requests []Request) bool {
+	if !b.Live && !b.Frozen && b.SeenUpTo < seenUpTo(b.Spread) {
+		return false
+	}
 	asked := map[string]int{}
 	for _, r := range requests {
 		version := VersionOf(b.Spread, r.Pod)
@@ -174,8 +178,7 @@ func (b *batch) kept(r Request) (subset int, kept, sure bool) {
 	}
 	match, claims := b.matchOf(r.Pod)
 	if r.Pod.Name != "" || claims && match.UID != "" {
-		t := b.tallies[VersionOf(b.Spread, r.Pod)]
-		if subset, held := t.held[match.Key(r.Pod.Name)]; held && (!claims || match.Subset == b.Spread.Spec.Subsets[subset].Name) {
+		if subset, held := b.heldUnder(match.Key(r.Pod.Name), VersionOf(b.Spread, r.Pod)); held && (!claims || match.Subset == b.Spread.Spec.Subsets[subset].Name) {
 			return subset, true, true
 		}
 	}

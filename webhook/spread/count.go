@@ -8,12 +8,13 @@ import (
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-io/spillway/api"
 )
 
-// Retention is how long a reservation holds its slot, whether or not its pod has
-// been seen: longer than any webhook's cache lags behind, since one that has not
+// Retention is how long a reservation holds its slot, unless its pod has been seen and it
+// was given up: longer than any webhook's cache lags behind, since one that has not
 // seen the pod yet must still find the reservation. The figure is Kruise's.
 const Retention = 30 * time.Second
 
@@ -46,6 +47,8 @@ type Ledger struct {
 	Warnings []string
 	// Pods are those of the workload that Spread selects.
 	Pods []*corev1.Pod
+	// SeenUpTo is the resource version up to which pods have been seen; see Revision.
+	SeenUpTo uint64
 	// Turnout is what is to be known of them, in place of Pods; nil: Pods are counted.
 	Turnout *Turnout
 	// Gone has the keys of pods that were seen to exist and to be gone since, and
@@ -84,8 +87,6 @@ type tally struct {
 	// young is how many of the pods, active or not, were created so lately that
 	// they may be among those decided for lately.
 	young int
-	// held is the subset that each reservation is for, seen or not, by its key.
-	held map[string]int
 	// unseen are the reservations of which no pod is known, the oldest first.
 	unseen []reservation
 }
@@ -94,13 +95,18 @@ type tally struct {
 // reservation whose pod nobody has seen: the union of both by their key, so a
 // cache that lags behind counts a slot twice over at no time, and misses none.
 func (l Ledger) count(version string) *tally {
-	t := &tally{taken: make([]int, len(l.Spread.Spec.Subsets)), held: map[string]int{}}
+	t := &tally{taken: make([]int, len(l.Spread.Spec.Subsets))}
+	isUnseen := func(key string) bool { return l.Turnout.Unseen[key] }
 	if l.Turnout != nil {
 		l.countTurnout(t, version)
-		t.hold(l.reservations(version), l.Turnout.Seen)
-		return t
+	} else {
+		seen := l.countPods(t, version)
+		isUnseen = func(key string) bool { return !seen[key] }
 	}
-	t.hold(l.reservations(version), l.countPods(t, version))
+	t.unseen = l.reservations(version, isUnseen)
+	for _, held := range t.unseen {
+		t.taken[held.subset]++
+	}
 	return t
 }
 
@@ -140,28 +146,15 @@ func (l Ledger) countPods(t *tally, version string) (seen map[string]bool) {
 	return seen
 }
 
-// hold adds reservations, the oldest first, to the pods that were counted.
-func (t *tally) hold(reservations []reservation, seen map[string]bool) {
-	for _, held := range reservations {
-		if _, another := t.held[held.key]; !another {
-			t.held[held.key] = held.subset
-		}
-		if !seen[held.key] {
-			t.unseen = append(t.unseen, held)
-			t.taken[held.subset]++
-		}
-	}
-}
-
 // matchOf returns the pod's annotation if it speaks of this WorkloadSpread.
 func (l Ledger) matchOf(pod *corev1.Pod) (Match, bool) {
 	match, ok := MatchOf(pod)
 	return match, ok && match.Name == l.Spread.Name
 }
 
-// reservations returns those of a version that hold a slot still, the oldest
-// first. Those of a subset that was removed hold nothing.
-func (l Ledger) reservations(version string) []reservation {
+// reservations returns those of a version that hold a slot still, and whose keys are
+// among some, the oldest first. Those of a subset that was removed hold nothing.
+func (l Ledger) reservations(version string, among func(key string) bool) []reservation {
 	var all []reservation
 	for _, status := range l.Spread.Status.VersionedSubsetStatuses[version] {
 		i := indexOf(l.Spread, status.Name)
@@ -169,13 +162,43 @@ func (l Ledger) reservations(version string) []reservation {
 			continue
 		}
 		for key, since := range status.CreatingPods {
-			if l.isHeld(key, since.Time) {
+			if among(key) && l.isHeld(key, since.Time) {
 				all = append(all, reservation{key: key, subset: i, since: since.Time})
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b reservation) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.key, b.key)) })
 	return all
+}
+
+// heldUnder finds the subset of the first reservation under a key, whether or not its
+// pod has been seen.
+func (l Ledger) heldUnder(key, version string) (subset int, held bool) {
+	var first time.Time
+	for _, status := range l.Spread.Status.VersionedSubsetStatuses[version] {
+		since, reserved := status.CreatingPods[key]
+		if !reserved || !l.isHeld(key, since.Time) || held && !since.Time.Before(first) {
+			continue
+		}
+		if i := indexOf(l.Spread, status.Name); i >= 0 {
+			subset, held, first = i, true, since.Time
+		}
+	}
+	return subset, held
+}
+
+// everyKey is among all.
+func everyKey(string) bool { return true }
+
+// stillHeld copies the reservations that hold a slot still.
+func (l Ledger) stillHeld(all map[string]metav1.Time) map[string]metav1.Time {
+	held := make(map[string]metav1.Time, len(all))
+	for key, since := range all {
+		if l.isHeld(key, since.Time) {
+			held[key] = since
+		}
+	}
+	return held
 }
 
 // isHeld says whether a reservation made at that time holds a slot still.
@@ -246,8 +269,9 @@ func (l Ledger) trying(subset int) int {
 		}
 	}
 	for version := range maps.Keys(l.Spread.Status.VersionedSubsetStatuses) {
-		for _, held := range l.reservations(version) {
-			if held.subset == subset && !seen[held.key] {
+		unseen := l.reservations(version, func(key string) bool { return !seen[key] })
+		for _, held := range unseen {
+			if held.subset == subset {
 				n++
 			}
 		}

@@ -16,6 +16,7 @@
 //	merge.go     strategic merge of a patch, made to be repeatable: directive.go
 //	scope.go     what of a pod a patch is about: nothing else is merged
 //	record.go    the status with the reservations of a batch
+//	seen.go      up to where pods have been seen, so that reservations could be given up
 //	workload.go  what a workload's object says about it
 //
 // and, for the controller,

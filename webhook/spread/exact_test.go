@@ -16,7 +16,7 @@ import (
 )
 
 // TestNeverMoreThanMax plays a cluster in which everything goes wrong that may:
-// replicas whose caches lag by up to 20 s, creates that are refused after
+// replicas whose caches lag by up to 20 s, reservations that others have given up, creates that are refused after
 // admission or take seconds, answers that are lost, pods that are deleted, a wish that changes, conflicts
 // at every turn. At no time may a subset have more pods than its cap; and once
 // the dust has settled, none may be left half empty.
@@ -24,6 +24,9 @@ func TestNeverMoreThanMax(t *testing.T) {
 	for seed := range uint64(2000) {
 		w := newPlayed(seed)
 		w.cordons = seed%4 == 3
+		if seed%8 > 0 {
+			w.status.SubsetStatuses = []v1alpha1.WorkloadSpreadSubsetStatus{{Name: "a"}, {Name: "b"}}
+		}
 		for range 150 {
 			w.step()
 			if n := w.inA(); n > w.capOfA {
@@ -46,6 +49,7 @@ type played struct {
 	status   v1alpha1.WorkloadSpreadStatus
 	version  int // of the WorkloadSpread
 	pods     map[string]*corev1.Pod
+	revision uint64 // of the pods
 	past     []snapshot
 	replicas [3]replica
 	wanted   int
@@ -63,6 +67,8 @@ type snapshot struct {
 	status  v1alpha1.WorkloadSpreadStatus
 	version int
 	pods    map[string]*corev1.Pod
+	// revision is that of the pods.
+	revision uint64
 }
 
 // replica is a webhook with caches of its own.
@@ -91,7 +97,7 @@ func newPlayed(seed uint64) *played {
 }
 
 func (w *played) remember() {
-	w.past = append(w.past, snapshot{at: w.now, status: *w.status.DeepCopy(), version: w.version, pods: maps.Clone(w.pods)})
+	w.past = append(w.past, snapshot{at: w.now, status: *w.status.DeepCopy(), version: w.version, pods: maps.Clone(w.pods), revision: w.revision})
 }
 
 // step lets some time pass, and one thing happen.
@@ -126,6 +132,8 @@ func (w *played) arrive() {
 			return false
 		}
 		if !c.refused {
+			w.revision++
+			c.pod.ResourceVersion = fmt.Sprint(w.revision)
 			w.pods[c.pod.Name] = c.pod
 		}
 		return true
@@ -136,6 +144,7 @@ func (w *played) deleteOne() {
 	names := slices.Sorted(maps.Keys(w.pods))
 	if len(names) > 0 {
 		delete(w.pods, names[w.IntN(len(names))])
+		w.revision++
 	}
 }
 
@@ -192,7 +201,7 @@ func (w *played) ask(r *replica, requests []spread.Request) []*corev1.Pod {
 	seen, live := w.past[r.behind], false
 	for {
 		l := ledgerOf(fmt.Sprintf("a=%d b", w.capOfA), wants(w.wanted))
-		l.Now, l.Live, l.Gone = w.now, live, r.gone
+		l.Now, l.Live, l.Gone, l.SeenUpTo = w.now, live, r.gone, seen.revision
 		if w.cordons && w.IntN(3) > 0 {
 			l.Cordoned = w.cordoned
 		}
@@ -203,14 +212,14 @@ func (w *played) ask(r *replica, requests []spread.Request) []*corev1.Pod {
 		}
 		l.Pods = slices.Collect(maps.Values(pods))
 		if !live {
-			l.Pods, l.Turnout = nil, turnoutOf(l)
+			l.Pods, l.Turnout = nil, turnoutOf(l, seen.revision)
 		}
 		choices := l.Choose(requests)
 		switch {
 		case choices.Stale:
 			live = true
 		case choices.Status != nil && seen.version != w.version:
-			seen = snapshot{status: w.status, version: w.version, pods: seen.pods}
+			seen = snapshot{status: w.status, version: w.version, pods: seen.pods, revision: seen.revision}
 		default:
 			if choices.Status != nil {
 				w.status = *choices.Status
@@ -221,15 +230,13 @@ func (w *played) ask(r *replica, requests []spread.Request) []*corev1.Pod {
 	}
 }
 
-// turnoutOf is that of the ledger's pods.
-func turnoutOf(l spread.Ledger) *spread.Turnout {
+// turnoutOf is that of the ledger's pods, all of which have settled.
+func turnoutOf(l spread.Ledger, settledUpTo uint64) *spread.Turnout {
 	var roll spread.Roll
 	for _, pod := range l.Pods {
 		roll.Put(pod)
 	}
-	turnout := &spread.Turnout{}
-	roll.AddTo(turnout, l.Spread, l.Now)
-	return turnout
+	return spread.TurnoutOf(l.Spread, l.Now, settledUpTo, &roll)
 }
 
 func (w *played) placed(requests []spread.Request, choices spread.Choices) []*corev1.Pod {

@@ -1,11 +1,13 @@
 package spread
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -46,6 +48,8 @@ type View struct {
 // Report is the status a WorkloadSpread should have.
 type Report struct {
 	Status v1alpha1.WorkloadSpreadStatus
+	// News says that it differs from the status there is by more than can wait.
+	News bool
 	// Changes are the subsets that were opened or closed.
 	Changes []Change
 	// Wake is when the status is to be computed again although nothing happened
@@ -80,15 +84,35 @@ func (v View) Report() Report {
 		r.Status.SubsetStatuses = append(r.Status.SubsetStatuses, v.subsetStatus(i, active[i], unseen[i]))
 	}
 	v.judge(&r)
+	r.News = !apiequality.Semantic.DeepEqual(v.unexpired(), r.Status)
 	return r
+}
+
+// unexpired is the status there is without the reservations that have expired, of each
+// subset that has others. They hold nothing, and go with the last of them at the latest:
+// after a burst of thousands each pass would write all others once more.
+func (v View) unexpired() v1alpha1.WorkloadSpreadStatus {
+	l, status := v.ledger(), v.Spread.Status
+	status.VersionedSubsetStatuses = maps.Clone(status.VersionedSubsetStatuses)
+	for version, subsets := range status.VersionedSubsetStatuses {
+		subsets = slices.Clone(subsets)
+		for i := range subsets {
+			if held := l.stillHeld(subsets[i].CreatingPods); len(held) > 0 {
+				subsets[i].CreatingPods = held
+			}
+		}
+		status.VersionedSubsetStatuses[version] = subsets
+	}
+	return status
 }
 
 // versionStatuses are the statuses of all subsets for one version, none if it
 // has neither pods nor reservations; how many reservations of each nobody has
-// seen a pod for; and when the first reservation expires.
+// seen a pod for; and when a reservation expires that makes a difference: the first of
+// which no pod is known, or the last.
 func (v View) versionStatuses(version string) (statuses []v1alpha1.WorkloadSpreadSubsetStatus, unseen []int, expiry time.Time) {
 	t := v.ledger().count(version)
-	reserved := v.ledger().reservations(version)
+	reserved := v.ledger().reservations(version, everyKey)
 	if len(reserved) == 0 && !slices.ContainsFunc(t.taken, func(n int) bool { return n > 0 }) {
 		return nil, nil, time.Time{}
 	}
@@ -101,7 +125,12 @@ func (v View) versionStatuses(version string) (statuses []v1alpha1.WorkloadSprea
 	}
 	for _, held := range reserved {
 		reserve(&statuses[held.subset], held)
-		expiry = sooner(expiry, held.since.Add(Retention))
+	}
+	if len(t.unseen) > 0 {
+		expiry = t.unseen[0].since.Add(Retention)
+	}
+	if len(reserved) > 0 {
+		expiry = sooner(expiry, reserved[len(reserved)-1].since.Add(Retention))
 	}
 	return statuses, unseen, expiry
 }

@@ -129,6 +129,44 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestExpiredReservationsCanWait: half a minute after a burst thousands of reservations
+// expire, one after the other, and each is no reason to write all others once more. One
+// without a pod is: a slot is free again.
+func TestExpiredReservationsCanWait(t *testing.T) {
+	begin := func(first string) spread.View {
+		v := viewOf("9", pods(podOf("p1", "a"), podOf("p2", "a")), reserved("v1", "a", first, -10))
+		v.Spread.Status.VersionedSubsetStatuses["v1"][0].CreatingPods["p2"] = at(-5)
+		v.Spread.Status = v.Report().Status
+		return v
+	}
+	cases := map[string]struct {
+		first string
+		now   int
+		news  bool
+		wake  int
+	}{
+		"nothing happened":              {"p1", 1, false, 25},
+		"one of two expired":            {"p1", 21, false, 25},
+		"the last expired":              {"p1", 26, true, 0},
+		"without a pod":                 {"u1", 1, false, 20},
+		"one without a pod has expired": {"u1", 21, true, 25},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			v := begin(tc.first)
+			v.Now = at(tc.now).Time
+			got := v.Report()
+			want := time.Time{}
+			if tc.wake > 0 {
+				want = at(tc.wake).Time
+			}
+			if got.News != tc.news || !got.Wake.Equal(want) {
+				t.Errorf("news %t, and it wakes at %v; want %t and %v", got.News, got.Wake, tc.news, want)
+			}
+		})
+	}
+}
+
 func deletingPod(version, subset, key string) viewOption {
 	return func(v *spread.View) {
 		v.Spread.Status.VersionedSubsetStatuses = map[string][]v1alpha1.WorkloadSpreadSubsetStatus{

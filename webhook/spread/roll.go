@@ -7,6 +7,7 @@ import (
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Roll counts the pods of one controller as they come, change and go, so that a
@@ -17,8 +18,8 @@ type Roll struct {
 	pods map[string]entry
 	// versions are the counts, by the pods' label of that name, which may be missing.
 	versions map[string]*attendance
-	// claims is how many pods have each key.
-	claims map[claim]int
+	// claims are the pods that have each key of a reservation, by WorkloadSpread.
+	claims map[string]map[string]claim
 }
 
 // entry is what counts of a pod.
@@ -27,10 +28,17 @@ type entry struct {
 	match           Match
 	matched, active bool
 	created         time.Time
+	// uid is the pod's, and seen the resource version at which it was seen first.
+	uid  types.UID
+	seen uint64
 }
 
-// claim is the key of a reservation of a WorkloadSpread.
-type claim struct{ spread, key string }
+// claim is about the pods that have a key, which are one as a rule.
+type claim struct {
+	pods int
+	// seen is the resource version at which the last of them was seen first.
+	seen uint64
+}
 
 // attendance counts the pods of one version.
 type attendance struct {
@@ -46,8 +54,12 @@ type attendance struct {
 type Turnout struct {
 	// Versions are the counts by version.
 	Versions map[string]VersionTurnout
-	// Seen are the keys, of the reservations there are, that a pod has.
-	Seen map[string]bool
+	// Unseen are the keys, of the reservations there are, that no pod has.
+	Unseen map[string]bool
+	// Settled are those of which all pods have been seen for a while, up to the resource
+	// version SettledUpTo.
+	Settled     map[string]bool
+	SettledUpTo uint64
 }
 
 // VersionTurnout is about the pods of one version.
@@ -62,12 +74,18 @@ type VersionTurnout struct {
 
 // Put counts a pod as it is now; one that was counted is counted anew.
 func (r *Roll) Put(pod *corev1.Pod) {
-	r.Drop(pod.Name)
 	if r.pods == nil {
-		r.pods, r.versions, r.claims = map[string]entry{}, map[string]*attendance{}, map[claim]int{}
+		r.pods, r.versions, r.claims = map[string]entry{}, map[string]*attendance{}, map[string]map[string]claim{}
 	}
-	e := entry{version: pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], active: IsActive(pod), created: pod.CreationTimestamp.Time}
+	e := entry{
+		version: pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], active: IsActive(pod), created: pod.CreationTimestamp.Time,
+		uid: pod.UID, seen: Revision(pod.ResourceVersion),
+	}
 	e.match, e.matched = MatchOf(pod)
+	if before, counted := r.pods[pod.Name]; counted && before.uid == e.uid && before.match == e.match {
+		e.seen = before.seen
+	}
+	r.Drop(pod.Name)
 	r.pods[pod.Name] = e
 	r.change(pod.Name, e, 1)
 }
@@ -98,13 +116,31 @@ func (r *Roll) change(name string, e entry, by int) {
 		v.active += by
 	}
 	if e.matched {
-		add(r.claims, claim{e.match.Name, e.match.Key(name)}, by)
+		r.claim(e, name, by)
 		if e.active {
 			add(v.taken, Match{Name: e.match.Name, Subset: e.match.Subset}, by)
 		}
 	}
 	if v.pods == 0 {
 		delete(r.versions, e.version)
+	}
+}
+
+// claim counts a pod with the key of a reservation.
+func (r *Roll) claim(e entry, name string, by int) {
+	keys, key := r.claims[e.match.Name], e.match.Key(name)
+	if keys == nil {
+		keys = map[string]claim{}
+		r.claims[e.match.Name] = keys
+	}
+	c := keys[key]
+	c.pods, c.seen = c.pods+by, max(c.seen, e.seen)
+	keys[key] = c
+	if c.pods == 0 {
+		delete(keys, key)
+	}
+	if len(keys) == 0 {
+		delete(r.claims, e.match.Name)
 	}
 }
 
@@ -115,24 +151,36 @@ func add[K comparable](counts map[K]int, key K, by int) {
 	}
 }
 
-// AddTo adds the pods to what a ledger of ws needs to know.
-func (r *Roll) AddTo(t *Turnout, ws *v1alpha1.WorkloadSpread, now time.Time) {
-	if t.Versions == nil {
-		t.Versions, t.Seen = map[string]VersionTurnout{}, map[string]bool{}
-	}
+// TurnoutOf is what a ledger of ws needs to know of the pods of its controllers, whose
+// rolls these are. Pods have settled that were seen up to a resource version.
+func TurnoutOf(ws *v1alpha1.WorkloadSpread, now time.Time, settledUpTo uint64, rolls ...*Roll) *Turnout {
+	t := &Turnout{Versions: map[string]VersionTurnout{}, Unseen: map[string]bool{}, Settled: map[string]bool{}, SettledUpTo: settledUpTo}
 	versioned := isVersioned(TargetKind(ws))
-	for label, counts := range r.versions {
-		version := label
-		if !versioned || label == "" {
-			version = VersionIgnored
+	var claims []map[string]claim
+	for _, r := range rolls {
+		claims = append(claims, r.claims[ws.Name])
+		for label, counts := range r.versions {
+			version := label
+			if !versioned || label == "" {
+				version = VersionIgnored
+			}
+			t.Versions[version] = counts.addTo(t.Versions[version], ws.Name, now)
 		}
-		t.Versions[version] = counts.addTo(t.Versions[version], ws.Name, now)
 	}
 	for key := range reservedKeys(ws) {
-		if r.claims[claim{ws.Name, key}] > 0 {
-			t.Seen[key] = true
+		var all claim
+		for _, keys := range claims {
+			c := keys[key]
+			all.pods, all.seen = all.pods+c.pods, max(all.seen, c.seen)
+		}
+		switch {
+		case all.pods == 0:
+			t.Unseen[key] = true
+		case all.seen > 0 && all.seen <= settledUpTo:
+			t.Settled[key] = true
 		}
 	}
+	return t
 }
 
 func (a *attendance) addTo(sum VersionTurnout, ws string, now time.Time) VersionTurnout {

@@ -47,8 +47,7 @@ func TestRoll(t *testing.T) {
 
 			byPods, byRoll := l, l
 			byPods.Pods = slices.Collect(maps.Values(pods))
-			byRoll.Turnout = &spread.Turnout{}
-			roll.AddTo(byRoll.Turnout, l.Spread, l.Now)
+			byRoll.Turnout = spread.TurnoutOf(l.Spread, l.Now, 0, roll)
 			want, got := byPods.Choose(requests), byRoll.Choose(requests)
 			same := want.Stale == got.Stale && reflect.DeepEqual(want.Status, got.Status) && slices.Equal(want.Pending, got.Pending) &&
 				slices.EqualFunc(want.Decisions, got.Decisions, func(a, b spread.Decision) bool { return a.Message == b.Message && a.UID == b.UID })

@@ -47,7 +47,7 @@ func NewReader(cached cache.Cache, live client.Reader, scales client.Client) *Re
 	return &Reader{
 		cache: cached, live: live, scales: scales,
 		wishes: wishes{now: time.Now, all: map[types.UID]*history{}},
-		rolls:  rolls{all: map[inNamespace]*spread.Roll{}}, targets: newTargets(),
+		rolls:  rolls{now: time.Now, all: map[inNamespace]*spread.Roll{}}, targets: newTargets(),
 	}
 }
 

@@ -8,6 +8,7 @@
 //	target.go   from a WorkloadSpread to what its workload wants
 //	pods.go     from a WorkloadSpread to the pods of its workload
 //	rolls.go    how many pods there are, counted as they come and go
+//	progress.go up to which resource version they have been seen
 //	wanted.go   how many pods the controllers of pods want: wishes.go remembers
 //	slim.go     the parts of objects that are kept
 //

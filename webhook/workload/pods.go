@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -53,12 +54,11 @@ func (r *Reader) Turnout(ctx context.Context, ws *v1alpha1.WorkloadSpread, now t
 	if err != nil {
 		return nil, err
 	}
-	turnout := &spread.Turnout{}
-	for key := range controllers {
-		r.rolls.addTo(turnout, inNamespace{ws.Namespace, key}, ws, now)
-	}
-	return turnout, nil
+	return r.rolls.turnout(ws, maps.Keys(controllers), now), nil
 }
+
+// SeenUpTo is the resource version up to which PodsWith and Turnout have all pods.
+func (r *Reader) SeenUpTo(now time.Time) uint64 { return r.rolls.seenUpTo(now) }
 
 // LivePods is PodsWith from the API server.
 func (r *Reader) LivePods(ctx context.Context, ws *v1alpha1.WorkloadSpread, known ...spread.Owner) ([]*corev1.Pod, error) {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"iter"
 	"sync"
 	"time"
 
@@ -14,20 +15,34 @@ import (
 // rolls count the pods of each controller, from what happens to them: as late as the
 // cache, or a little later. Reservations outlast either.
 type rolls struct {
-	mu  sync.Mutex
-	all map[inNamespace]*spread.Roll
+	now func() time.Time
+
+	mu   sync.Mutex
+	all  map[inNamespace]*spread.Roll
+	seen progress
 }
 
 // inNamespace is a controller by its index key.
 type inNamespace struct{ namespace, controller string }
 
-// addTo adds the pods of one controller to a turnout.
-func (r *rolls) addTo(t *spread.Turnout, of inNamespace, ws *v1alpha1.WorkloadSpread, now time.Time) {
+// turnout counts the pods of controllers, by their index keys, for ws.
+func (r *rolls) turnout(ws *v1alpha1.WorkloadSpread, controllers iter.Seq[string], now time.Time) *spread.Turnout {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if roll := r.all[of]; roll != nil {
-		roll.AddTo(t, ws, now)
+	var theirs []*spread.Roll
+	for controller := range controllers {
+		if roll := r.all[inNamespace{ws.Namespace, controller}]; roll != nil {
+			theirs = append(theirs, roll)
+		}
 	}
+	return spread.TurnoutOf(ws, now, r.seen.before(now.Add(-spread.SettledAfter)), theirs...)
+}
+
+// seenUpTo is the resource version up to which all pods have been counted.
+func (r *rolls) seenUpTo(now time.Time) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen.before(now.Add(-spread.HeardAfter))
 }
 
 // handler takes note of pods.
@@ -51,6 +66,11 @@ func (r *rolls) change(before, after any) {
 	is, isPod := after.(*corev1.Pod)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, pod := range []*corev1.Pod{was, is} {
+		if pod != nil {
+			r.seen.see(pod.ResourceVersion, r.now())
+		}
+	}
 	if wasPod {
 		if owner, ok := spread.ControllerOf(was); ok {
 			r.drop(inNamespace{was.Namespace, indexKey(owner)}, was.Name)

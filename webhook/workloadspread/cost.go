@@ -17,7 +17,9 @@ const maxPrices = 50
 
 // price writes the deletion costs that changed.
 func (p *pass) price(ctx context.Context) error {
+	began := p.clock.Now()
 	costs := p.view.Costs()
+	p.worked(began)
 	if len(costs) > maxPrices {
 		costs = costs[:maxPrices]
 		p.lookAt(p.view.Now.Add(writePause))

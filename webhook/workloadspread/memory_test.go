@@ -60,15 +60,15 @@ func TestFailedPassIsTriedAgainLate(t *testing.T) {
 	for name, breaks := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, adaptive(), running("p1", "a"))
-			c := &crowd{world: w, took: 40 * time.Millisecond}
+			c := &crowd{world: w, took: 20 * time.Millisecond}
 			w.reconciler.workloads = c
 			w.pass(0)
-			if result, _, _ := w.pass(0); result.RequeueAfter != 760*time.Millisecond {
-				t.Fatalf("after gathering for 40 ms it looks again in %s, want 760ms", result.RequeueAfter)
+			if result, _, _ := w.pass(0); result.RequeueAfter != 780*time.Millisecond {
+				t.Fatalf("after gathering for 20 ms it looks again in %s, want 780ms", result.RequeueAfter)
 			}
 			w.cached = append(w.cached, running("p2", "a"))
 			breaks(c)
-			w.clock.Step(760 * time.Millisecond)
+			w.clock.Step(780 * time.Millisecond)
 			request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "default", Name: "ws"}}
 			if _, err := w.reconciler.Reconcile(t.Context(), request); !errors.Is(err, errBoom) {
 				t.Fatalf("the pass failed with %v, want %v", err, errBoom)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,10 +23,12 @@ const (
 // read: what the webhook reserved meanwhile must not be lost.
 func (p *pass) report(ctx context.Context) error {
 	ws := p.view.Spread
+	began := p.clock.Now()
 	report := p.view.Report()
+	p.worked(began)
 	p.lookAt(report.Wake)
 	p.memory.subsets = p.metrics.report(p.key, p.memory.subsets, report.Status.SubsetStatuses)
-	if apiequality.Semantic.DeepEqual(ws.Status, report.Status) {
+	if !report.News {
 		return nil
 	}
 	if next := p.memory.wrote.Add(writePause); p.view.Now.Before(next) {

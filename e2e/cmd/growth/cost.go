@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spillway-io/spillway/e2e/playground"
@@ -36,6 +38,12 @@ type cost struct {
 
 // each is what one pod cost, in milliseconds.
 func (c cost) each() float64 { return c.cpu.Seconds() * 1000 / float64(c.loads) }
+
+// median is the one in the middle by CPU, or the dearer of two.
+func median(costs []cost) cost {
+	slices.SortFunc(costs, func(a, b cost) int { return cmp.Compare(a.cpu, b.cpu) })
+	return costs[len(costs)/2]
+}
 
 // meter counts what a process computes, and beside, if not nil, what another does.
 type meter struct {
