@@ -59,6 +59,7 @@ func TestReplicas(t *testing.T) {
 		t.Run(fmt.Sprintf("%d count a rollout", len(r.replicas)), r.countRollout)
 		t.Run(fmt.Sprintf("%d count a burst", len(r.replicas)), r.countBurst)
 	}
+	t.Run(fmt.Sprintf("%d count a stream", len(r.replicas)), r.countStream)
 	for _, server := range []*playground.Process{r.upstream.Etcd, r.upstream.APIServer} {
 		t.Run(server.Name()+" is killed", func(t *testing.T) { r.lose(t, server) })
 	}
@@ -148,12 +149,10 @@ func (s *story) createsAtOnce(owner metav1.OwnerReference) (took []time.Duration
 	var mu sync.Mutex
 	start := make(chan struct{})
 	for i := range many {
-		pod := newPod(fmt.Sprintf("web-%03d", i))
-		pod.OwnerReferences = []metav1.OwnerReference{owner}
 		creating.Go(func() {
 			<-start
 			began := time.Now()
-			_, err := s.upstream.Client().CoreV1().Pods(s.namespace).Create(s.ctx, pod, metav1.CreateOptions{})
+			err := s.createsBelow(s.ctx, fmt.Sprintf("web-%03d", i), owner)
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, time.Since(began))

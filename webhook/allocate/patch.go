@@ -63,6 +63,9 @@ func changedVersions(ws *v1alpha1.WorkloadSpread, after v1alpha1.WorkloadSpreadS
 // reservations by now, the operations behind it mean something else, or cannot be done.
 func operationsOf(ws *v1alpha1.WorkloadSpread, after v1alpha1.WorkloadSpreadStatus) (operations []operation, ok bool) {
 	operations = []operation{{Op: "test", Path: "/metadata/resourceVersion", Value: ws.ResourceVersion}}
+	if len(after.SubsetStatuses) != len(ws.Status.SubsetStatuses) {
+		return nil, false
+	}
 	for i, subset := range after.SubsetStatuses {
 		if !reflect.DeepEqual(subset.Conditions, ws.Status.SubsetStatuses[i].Conditions) {
 			operations = append(operations, operation{Op: "add", Path: "/status/subsetStatuses/" + strconv.Itoa(i) + "/conditions", Value: subset.Conditions})

@@ -88,6 +88,9 @@ func randomKeys(random *rand.Rand, n int) map[string]metav1.Time {
 // changed is ws with other reservations, and now and then more than that.
 func changed(random *rand.Rand, ws *v1alpha1.WorkloadSpread) *v1alpha1.WorkloadSpread {
 	after := ws.DeepCopy()
+	if random.IntN(8) == 0 {
+		after.Status.SubsetStatuses = append(after.Status.SubsetStatuses, v1alpha1.WorkloadSpreadSubsetStatus{Name: "more"})
+	}
 	for i := range after.Status.SubsetStatuses {
 		if random.IntN(2) == 0 {
 			after.Status.SubsetStatuses[i].Conditions = []v1alpha1.WorkloadSpreadSubsetCondition{{Type: "PodsSeen", Message: fmt.Sprint(random.IntN(3))}}

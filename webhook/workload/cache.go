@@ -117,7 +117,23 @@ func (r *Reader) Start(ctx context.Context) error {
 	if !r.cache.WaitForCacheSync(ctx) || !toolscache.WaitForCacheSync(ctx.Done(), synced...) {
 		return fmt.Errorf("cannot fill the caches of workloads: %w", context.Cause(ctx))
 	}
+	if err := r.noteListed(ctx); err != nil {
+		return err
+	}
 	r.started.Store(true)
+	return nil
+}
+
+// noteListed takes note of up to where pods were listed. Without it a replica that starts
+// would read pods live until the first of a burst is there, if the last ones were deleted.
+func (r *Reader) noteListed(ctx context.Context) error {
+	informer, err := r.cache.GetInformer(ctx, &corev1.Pod{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("cannot watch pods: %w", err)
+	}
+	if listed, ok := informer.(interface{ LastSyncResourceVersion() string }); ok {
+		r.rolls.list(listed.LastSyncResourceVersion())
+	}
 	return nil
 }
 

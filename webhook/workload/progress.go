@@ -26,9 +26,18 @@ type mark struct {
 // see takes note of a pod.
 func (p *progress) see(resourceVersion string, now time.Time) {
 	p.upTo = max(p.upTo, spread.Revision(resourceVersion))
-	if n := len(p.marks); n > 0 && now.Sub(p.marks[n-1].at) < markEvery {
-		return
+	if n := len(p.marks); n == 0 || now.Sub(p.marks[n-1].at) >= markEvery {
+		p.mark(now)
 	}
+}
+
+// list takes note of a list that has been gone through: also of what was gone before it.
+func (p *progress) list(resourceVersion string, now time.Time) {
+	p.upTo = max(p.upTo, spread.Revision(resourceVersion))
+	p.mark(now)
+}
+
+func (p *progress) mark(now time.Time) {
 	// Of the marks that are old enough for anybody the last one will do.
 	if old := p.firstAfter(now.Add(-spread.SettledAfter)); old > 1 {
 		p.marks = slices.Delete(p.marks, 0, old-1)

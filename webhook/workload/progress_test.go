@@ -29,6 +29,16 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// TestProgressOfList: a list is noted whatever was seen a moment ago.
+func TestProgressOfList(t *testing.T) {
+	noon, p := time.Date(2025, 11, 1, 12, 0, 0, 0, time.UTC), &progress{}
+	p.see("30", noon)
+	p.list("50", noon.Add(time.Millisecond))
+	if got := p.before(noon.Add(time.Millisecond)); got != 50 {
+		t.Errorf("%d had been seen, want 50", got)
+	}
+}
+
 // TestProgressIsBounded: a mark a time, and none that nobody asks for.
 func TestProgressIsBounded(t *testing.T) {
 	now, p := time.Date(2025, 11, 1, 12, 0, 0, 0, time.UTC), &progress{}

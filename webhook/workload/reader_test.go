@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/spillway-io/spillway/webhook/spread"
 	"github.com/spillway-io/spillway/webhook/workload"
 	"github.com/spillway-io/spillway/webhook/workload/workloadtest"
 )
@@ -68,6 +70,19 @@ const manifests = `
 ---
 {apiVersion: apps.kruise.io/v1alpha1, kind: WorkloadSpread, metadata: {namespace: default, name: on-nothing}, spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: gone}}}
 `
+
+// TestWhatAReaderHasSeen when it starts is what it listed, once that has been gone through
+// for sure: none of the pods by which others gave reservations up may be left.
+func TestWhatAReaderHasSeen(t *testing.T) {
+	before := time.Now()
+	reader := workloadtest.Start(t)
+	if got := reader.SeenUpTo(before.Add(spread.HeardAfter)); got != 0 {
+		t.Errorf("before it started it had seen pods up to %d", got)
+	}
+	if got := reader.SeenUpTo(time.Now().Add(spread.HeardAfter)); got != 1 {
+		t.Errorf("it has seen pods up to %d, want 1, which the list was of", got)
+	}
+}
 
 // TestSpreadOf: the nearest owner that is targeted counts.
 func TestSpreadOf(t *testing.T) {

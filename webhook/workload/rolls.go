@@ -45,6 +45,13 @@ func (r *rolls) seenUpTo(now time.Time) uint64 {
 	return r.seen.before(now.Add(-spread.HeardAfter))
 }
 
+// list takes note that all pods of a list have been counted.
+func (r *rolls) list(resourceVersion string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen.list(resourceVersion, r.now())
+}
+
 // handler takes note of pods.
 func (r *rolls) handler() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
