@@ -3,6 +3,7 @@ package allocate_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -150,6 +151,30 @@ func TestStaleCache(t *testing.T) {
 	if d := newAllocator(t, api).Decide(t.Context(), "default", newPod(), "uid", false); d.Subset.Name != "a" {
 		t.Errorf("got %+v, want a: its pod is gone", d)
 	}
+}
+
+// TestUnreadableServerLosesNoSubset: where the API server cannot tell of pods that the
+// cache has and the owner cannot want, the cache is taken as it is. The pod was admitted
+// without its WorkloadSpread, and adopted later by a subset that was full by then.
+func TestUnreadableServerLosesNoSubset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(2)
+		api.wanted, api.hangs = 1, true
+		gone := newPod()
+		gone.Name = "gone"
+		gone.Annotations = map[string]string{"apps.kruise.io/matched-workloadspread": `{"name":"ws","subset":"a","uid":"gone"}`}
+		api.cached = []*corev1.Pod{gone}
+		a, began := newAllocator(t, api), time.Now()
+		for i, want := range []string{"a", "b"} {
+			d := a.Decide(t.Context(), "default", newPod(), types.UID(fmt.Sprint(i)), false)
+			if d.Subset == nil || d.Subset.Name != want || !strings.Contains(fmt.Sprint(d.Warnings), "could not be asked") {
+				t.Errorf("pod %d: got %+v, want %s", i, d, want)
+			}
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("that took %s", took)
+		}
+	})
 }
 
 // TestPercentIsOfWhatIsWantedNow: the cache has yet to see that the workload was

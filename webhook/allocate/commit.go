@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,6 +30,8 @@ type batch struct {
 
 	// live says that caches were found to be behind.
 	live bool
+	// unread is why the API server could not be read then.
+	unread error
 	// frozen is why nothing can be recorded.
 	frozen error
 }
@@ -50,6 +53,10 @@ func (b *batch) decide(ctx context.Context) error {
 	b.ws = b.newest(b.ws)
 	for len(b.tickets) > 0 {
 		ledger, err := b.gather(ctx)
+		if err != nil && b.live {
+			b.live, b.unread = false, err
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -133,6 +140,11 @@ func (b *batch) lookAgain(ctx context.Context, err error) {
 // cache that has yet to see it scaled would give the first of its new pods to the
 // wrong subset.
 func (b *batch) gather(ctx context.Context) (spread.Ledger, error) {
+	if b.live {
+		limited, cancel := context.WithTimeout(ctx, liveTimeout)
+		defer cancel()
+		ctx = limited
+	}
 	read := b.workloads.Target
 	if b.frozen == nil && (b.live || spread.UsesPercent(b.ws)) {
 		read = b.workloads.LiveTarget
@@ -142,6 +154,10 @@ func (b *batch) gather(ctx context.Context) (spread.Ledger, error) {
 		return ledger, err
 	}
 	ledger.Live, ledger.Frozen, ledger.Gone = b.live, b.frozen != nil, b.gone.from(b.ws.Namespace, b.now().Add(-spread.Retention))
+	if ledger.Unread = b.unread != nil; ledger.Unread {
+		ledger.Warnings = append(slices.Clone(ledger.Warnings), fmt.Sprintf(
+			"WorkloadSpread %q: the API server could not be asked which slots are free, so pods may go to later subsets: %v", b.ws.Name, b.unread))
+	}
 	ledger.Lately = b.lately.count(b.ws.UID, b.now())
 	pods := b.pods()
 	if err := b.seePods(ctx, &ledger, controllersOf(pods)); err != nil {
@@ -169,7 +185,7 @@ func (b *batch) seePods(ctx context.Context, ledger *spread.Ledger, owners []spr
 }
 
 // record writes the status on the condition that nobody else did. Of the answer it reads
-// the version only: in a burst a status has thousands of reservations, and we know them.
+// the version only: in a burst a status has hundreds of reservations, and we know them.
 func (b *batch) record(ctx context.Context, status v1alpha1.WorkloadSpreadStatus) error {
 	patch, err := patchOf(b.ws, status)
 	if err != nil {

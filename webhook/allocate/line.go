@@ -15,6 +15,9 @@ const (
 	// batchTimeout bounds a batch, tries included. It must leave an API server
 	// that waits for two batches within admissionTimeoutSeconds.
 	batchTimeout = 4 * time.Second
+	// liveTimeout bounds how long a batch reads pods from the API server, so that there is
+	// time left to record what is decided without them.
+	liveTimeout = 2 * time.Second
 )
 
 // line is where the pods of one WorkloadSpread wait. There is a line as long as

@@ -25,9 +25,9 @@ type operation struct {
 }
 
 // patchOf writes a status over that of ws, if ws has not changed meanwhile. In a burst
-// there are thousands of reservations, and a batch changes some of them: these are named.
-// What is no more than other reservations, such as the first of a version, is written
-// with all subsets of that version.
+// there are hundreds of reservations, and a batch changes some of them: these are named.
+// More than that, such as the first reservations of a version, is written with all subsets
+// of that version.
 func patchOf(ws *v1alpha1.WorkloadSpread, after v1alpha1.WorkloadSpreadStatus) (client.Patch, error) {
 	kind, content := types.JSONPatchType, any(nil)
 	if operations, ok := operationsOf(ws, after); ok {

@@ -35,6 +35,9 @@ type server struct {
 	// How long a request takes; batches form meanwhile.
 	writeTakes, readTakes, targetTakes time.Duration
 
+	// hangs says that the API server lists no pods, for as long as anybody waits.
+	hangs bool
+
 	// cached is what the cache has, and the API server has no longer.
 	cached                                            []*corev1.Pod
 	nodes                                             []*corev1.Node
@@ -175,7 +178,11 @@ func (s *server) Turnout(_ context.Context, ws *v1alpha1.WorkloadSpread, now tim
 
 func (s *server) SeenUpTo(time.Time) uint64 { return 0 }
 
-func (s *server) LivePods(context.Context, *v1alpha1.WorkloadSpread, ...spread.Owner) ([]*corev1.Pod, error) {
+func (s *server) LivePods(ctx context.Context, _ *v1alpha1.WorkloadSpread, _ ...spread.Owner) ([]*corev1.Pod, error) {
+	if s.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return nil, s.podsErr
 }
 

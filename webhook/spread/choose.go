@@ -93,8 +93,10 @@ type batch struct {
 // open counts what there is. It returns false for a ledger that cannot be true, or lacks
 // pods whose reservations somebody gave up.
 func (b *batch) open(requests []Request) bool {
-	if !b.Live && !b.Frozen && b.SeenUpTo < seenUpTo(b.Spread) {
+	if behind := b.SeenUpTo < seenUpTo(b.Spread); behind && !b.isFinal() {
 		return false
+	} else if behind && b.Unread {
+		b.Frozen = true
 	}
 	asked := map[string]int{}
 	for _, r := range requests {
@@ -103,7 +105,7 @@ func (b *batch) open(requests []Request) bool {
 			b.tallies[version] = b.count(version)
 		}
 		_, kept, sure := b.kept(r)
-		if !sure && !b.Live && !b.Frozen {
+		if !sure && !b.isFinal() {
 			return false
 		}
 		if !kept && !r.DryRun {
@@ -125,7 +127,7 @@ func (b *batch) balance(version string, asked int) bool {
 	wanted, known := b.Wanted[version]
 	t := b.tallies[version]
 	switch {
-	case !known || b.Frozen:
+	case !known || b.Frozen || b.Unread:
 		return true
 	case b.Live:
 		b.dropped[version] = t.reclaim(wanted, asked, b.Now)

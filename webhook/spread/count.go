@@ -68,8 +68,16 @@ type Ledger struct {
 	// Frozen says that nothing can be recorded: subsets that need a reservation
 	// are passed over, and the ledger is taken as it is.
 	Frozen bool
+	// Unread says that the API server could not be read, although a ledger from caches was
+	// Stale: this one, from caches too, is taken as it is. It can have slots taken that are
+	// free, but none free that is taken, as each of those has a pod or a reservation;
+	// unless it is behind SeenUpTo, when it is Frozen.
+	Unread bool
 	Now    time.Time
 }
+
+// isFinal says that there will be no better ledger.
+func (l Ledger) isFinal() bool { return l.Live || l.Frozen || l.Unread }
 
 // reservation is a slot that is held for a pod.
 type reservation struct {

@@ -16,14 +16,14 @@ import (
 )
 
 // TestNeverMoreThanMax plays a cluster in which everything goes wrong that may:
-// replicas whose caches lag by up to 20 s, reservations that others have given up, creates that are refused after
+// replicas whose caches lag by up to 20 s, reservations that others have given up, an API server that cannot be read, creates that are refused after
 // admission or take seconds, answers that are lost, pods that are deleted, a wish that changes, conflicts
 // at every turn. At no time may a subset have more pods than its cap; and once
 // the dust has settled, none may be left half empty.
 func TestNeverMoreThanMax(t *testing.T) {
 	for seed := range uint64(2000) {
 		w := newPlayed(seed)
-		w.cordons = seed%4 == 3
+		w.cordons, w.unreadable = seed%4 == 3, seed%4 == 2
 		if seed%8 > 0 {
 			w.status.SubsetStatuses = []v1alpha1.WorkloadSpreadSubsetStatus{{Name: "a"}, {Name: "b"}}
 		}
@@ -57,8 +57,10 @@ type played struct {
 	admitted int
 	// cordons: virtual nodes are cordoned and uncordoned, of which replicas learn
 	// whenever they do.
-	cordons  bool
-	cordoned map[string]bool
+	cordons bool
+	// unreadable: reads from the API server fail at times.
+	unreadable bool
+	cordoned   map[string]bool
 }
 
 // snapshot is what the API server had at a time.
@@ -198,10 +200,10 @@ func (w *played) requests(n int) (requests []spread.Request) {
 
 // ask has a replica decide.
 func (w *played) ask(r *replica, requests []spread.Request) []*corev1.Pod {
-	seen, live := w.past[r.behind], false
+	seen, live, unread := w.past[r.behind], false, false
 	for {
 		l := ledgerOf(fmt.Sprintf("a=%d b", w.capOfA), wants(w.wanted))
-		l.Now, l.Live, l.Gone, l.SeenUpTo = w.now, live, r.gone, seen.revision
+		l.Now, l.Live, l.Unread, l.Gone, l.SeenUpTo = w.now, live, unread, r.gone, seen.revision
 		if w.cordons && w.IntN(3) > 0 {
 			l.Cordoned = w.cordoned
 		}
@@ -217,7 +219,8 @@ func (w *played) ask(r *replica, requests []spread.Request) []*corev1.Pod {
 		choices := l.Choose(requests)
 		switch {
 		case choices.Stale:
-			live = true
+			unread = w.unreadable && w.IntN(3) == 0
+			live = !unread
 		case choices.Status != nil && seen.version != w.version:
 			seen = snapshot{status: w.status, version: w.version, pods: seen.pods, revision: seen.revision}
 		default:
@@ -265,7 +268,7 @@ func (w *played) inA() int {
 func (w *played) settle() {
 	w.now = w.now.Add(5 * time.Second)
 	w.arrive()
-	w.pods, w.wanted, w.cordons = map[string]*corev1.Pod{}, 8, false
+	w.pods, w.wanted, w.cordons, w.unreadable = map[string]*corev1.Pod{}, 8, false, false
 	w.allCatchUp()
 	for len(w.pods) < w.wanted {
 		w.create(0, 1)

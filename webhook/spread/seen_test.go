@@ -80,12 +80,14 @@ func TestWhoHasNotSeenThePods(t *testing.T) {
 		ledger spread.Ledger
 		want   string
 	}{
-		"behind":     {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69)), "?"},
-		"of another": {ledgerOf("a=1 b", is("b", corev1.ConditionTrue), upTo("b", "70"), seen(69)), "?"},
-		"up to date": {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(70)), "a"},
-		"live":       {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69), live), "a"},
-		"frozen":     {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69), frozen), "b"},
-		"nonsense":   {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "seventy")), "a"},
+		"behind":                        {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69)), "?"},
+		"of another":                    {ledgerOf("a=1 b", is("b", corev1.ConditionTrue), upTo("b", "70"), seen(69)), "?"},
+		"up to date":                    {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(70)), "a"},
+		"live":                          {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69), live), "a"},
+		"unreadable":                    {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69), unread), "b"},
+		"unreadable, and has seen them": {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(70), unread, wants(0)), "a"},
+		"frozen":                        {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "70"), seen(69), frozen), "b"},
+		"nonsense":                      {ledgerOf("a=1 b", is("a", corev1.ConditionTrue), upTo("a", "seventy")), "a"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +151,8 @@ func upTo(subset, revision string) ledgerOption {
 		}
 	}
 }
+
+func unread(l *spread.Ledger) { l.Unread = true }
 
 func seen(upTo uint64) ledgerOption { return func(l *spread.Ledger) { l.SeenUpTo = upTo } }
 

@@ -140,7 +140,7 @@ func (b *batch) fullness(r Request, subset int, state openness, most int, counte
 	case state == probed && b.tries(subset) > 0:
 		return CauseUnschedulable, "is being tried by another pod"
 	case counted && t.taken[subset] >= most:
-		b.doubtful = b.doubtful || !b.Live && b.isDoubtful(t, subset)
+		b.doubtful = b.doubtful || !b.isFinal() && b.isDoubtful(t, subset)
 		return CauseFull, fmt.Sprintf("is full (%d of %d)", t.taken[subset], most)
 	default:
 		return "", ""

@@ -217,8 +217,20 @@ func (s *sampler) tells(since *mark) error {
 	for _, t := range s.targets {
 		line.WriteString("\n          " + s.says(t.name, seconds, before.used, since.used))
 	}
+	for _, violation := range s.news() {
+		line.WriteString("\n          " + violation)
+	}
 	_, err := fmt.Fprintln(s.out, line.String())
 	return err
+}
+
+// news are the violations that have not been told.
+func (s *sampler) news() (news []string) {
+	s.world.sees(func(ledger *soak.Ledger) {
+		all := ledger.Violations()
+		news, s.told = all[s.told:], len(all)
+	})
+	return news
 }
 
 func (s *sampler) says(process string, seconds float64, before, now map[string]playground.Usage) string {

@@ -55,6 +55,8 @@ type sampler struct {
 	// warm and last are what all processes had used, and what had happened, at the end
 	// of the warm-up and of the load.
 	warm, last mark
+	// told is how many violations have been told.
+	told int
 }
 
 // mark is a moment.
