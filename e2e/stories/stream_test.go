@@ -46,7 +46,8 @@ func (r *replicated) countStream(t *testing.T) {
 			held += len(subset.CreatingPods)
 		}
 	}
-	if t.Logf("%d of %d reservations are left", held, inA); held > inA*3/4 {
+	t.Logf("%d of %d reservations are left", held, inA)
+	if held > inA*3/4 {
 		t.Errorf("%d of %d reservations are left", held, inA)
 	}
 }

@@ -93,10 +93,8 @@ type batch struct {
 // open counts what there is. It returns false for a ledger that cannot be true, or lacks
 // pods whose reservations somebody gave up.
 func (b *batch) open(requests []Request) bool {
-	if behind := b.SeenUpTo < seenUpTo(b.Spread); behind && !b.isFinal() {
+	if b.isBehind() {
 		return false
-	} else if behind && b.Unread {
-		b.Frozen = true
 	}
 	asked := map[string]int{}
 	for _, r := range requests {
@@ -118,6 +116,16 @@ func (b *batch) open(requests []Request) bool {
 		}
 	}
 	return true
+}
+
+// isBehind says that the ledger lacks pods whose reservations somebody gave up, and that
+// there may be a better one. If there is none, nothing is to be counted by it.
+func (b *batch) isBehind() bool {
+	if b.Live || b.SeenUpTo >= seenUpTo(b.Spread) {
+		return false
+	}
+	b.Frozen = b.Frozen || b.Unread
+	return !b.Frozen
 }
 
 // balance compares what there is of a version, and is asked for, with what the
