@@ -41,7 +41,7 @@ spec:
       labels: {app: report, virtual-pod: "true"}
     spec:
       restartPolicy: Never
-      terminationGracePeriodSeconds: 2
+      terminationGracePeriodSeconds: 30
       volumes:
       - {name: logs, emptyDir: {}}
       containers:

@@ -150,10 +150,11 @@ func (s *lossStory) flaps() {
 	began := time.Now()
 	for i, fault := range []faults.Fault{{Refused: true}, {Silent: true}} {
 		heal := s.proxy.Inject(fault)
+		over := time.After(moment)
 		newcomer := refers(fmt.Sprintf("newcomer-%d", i), s.name, "settings", "keys", false)
 		s.applies(manifest(s.T, newcomer))
 		select {
-		case <-time.After(moment):
+		case <-over:
 		case <-s.ctx.Done():
 			s.Fatal(s.ctx.Err())
 		}
