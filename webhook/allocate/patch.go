@@ -29,17 +29,18 @@ type operation struct {
 // More than that, such as the first reservations of a version, is written with all subsets
 // of that version.
 func patchOf(ws *v1alpha1.WorkloadSpread, after v1alpha1.WorkloadSpreadStatus) (client.Patch, error) {
-	kind, content := types.JSONPatchType, any(nil)
 	if operations, ok := operationsOf(ws, after); ok {
-		content = operations
-	} else {
-		kind, content = types.MergePatchType, changedVersions(ws, after)
+		return encoded(types.JSONPatchType, operations)
 	}
-	encoded, err := json.Marshal(content)
+	return encoded(types.MergePatchType, changedVersions(ws, after))
+}
+
+func encoded(kind types.PatchType, content any) (client.Patch, error) {
+	data, err := json.Marshal(content)
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode the status: %w", err)
 	}
-	return client.RawPatch(kind, encoded), nil
+	return client.RawPatch(kind, data), nil
 }
 
 // changedVersions is a merge patch with the versions whose subsets have changed, and what

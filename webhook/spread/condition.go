@@ -65,12 +65,20 @@ func PatienceOf(ws *v1alpha1.WorkloadSpread) (patience time.Duration, moves bool
 // none. It is shared by all versions: what the nodes have no room for, the next
 // revision will not find room for either.
 func SchedulableOf(ws *v1alpha1.WorkloadSpread, subset string) *v1alpha1.WorkloadSpreadSubsetCondition {
-	for i := range ws.Status.SubsetStatuses {
-		if status := &ws.Status.SubsetStatuses[i]; status.Name == subset {
-			return schedulableIn(status)
-		}
+	if i := placeOf(ws.Status.SubsetStatuses, subset); i >= 0 {
+		return conditionIn(&ws.Status.SubsetStatuses[i], v1alpha1.SubsetSchedulable)
 	}
 	return nil
+}
+
+// placeOf is where a subset's status is; -1 if it has none.
+func placeOf(statuses []v1alpha1.WorkloadSpreadSubsetStatus, subset string) int {
+	for i := range statuses {
+		if statuses[i].Name == subset {
+			return i
+		}
+	}
+	return -1
 }
 
 // schedulableAt is SchedulableOf for the i-th subset. Its status has the same place,
@@ -79,14 +87,15 @@ func SchedulableOf(ws *v1alpha1.WorkloadSpread, subset string) *v1alpha1.Workloa
 func schedulableAt(ws *v1alpha1.WorkloadSpread, i int) *v1alpha1.WorkloadSpreadSubsetCondition {
 	name, statuses := ws.Spec.Subsets[i].Name, ws.Status.SubsetStatuses
 	if i < len(statuses) && statuses[i].Name == name {
-		return schedulableIn(&statuses[i])
+		return conditionIn(&statuses[i], v1alpha1.SubsetSchedulable)
 	}
 	return SchedulableOf(ws, name)
 }
 
-func schedulableIn(status *v1alpha1.WorkloadSpreadSubsetStatus) *v1alpha1.WorkloadSpreadSubsetCondition {
+// conditionIn is a condition of a subset; nil if it has none of that type.
+func conditionIn(status *v1alpha1.WorkloadSpreadSubsetStatus, kind v1alpha1.WorkloadSpreadSubsetConditionType) *v1alpha1.WorkloadSpreadSubsetCondition {
 	for i := range status.Conditions {
-		if status.Conditions[i].Type == v1alpha1.SubsetSchedulable {
+		if status.Conditions[i].Type == kind {
 			return &status.Conditions[i]
 		}
 	}
@@ -156,14 +165,13 @@ func (v View) transition(before, after corev1.ConditionStatus) metav1.Time {
 
 // otherConditions are those of a subset that are not ours to judge.
 func (v View) otherConditions(subset string) []v1alpha1.WorkloadSpreadSubsetCondition {
-	for i := range v.Spread.Status.SubsetStatuses {
-		if status := &v.Spread.Status.SubsetStatuses[i]; status.Name == subset {
-			return slices.DeleteFunc(slices.Clone(status.Conditions), func(c v1alpha1.WorkloadSpreadSubsetCondition) bool {
-				return c.Type == v1alpha1.SubsetSchedulable
-			})
-		}
+	i := placeOf(v.Spread.Status.SubsetStatuses, subset)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return slices.DeleteFunc(slices.Clone(v.Spread.Status.SubsetStatuses[i].Conditions), func(c v1alpha1.WorkloadSpreadSubsetCondition) bool {
+		return c.Type == v1alpha1.SubsetSchedulable
+	})
 }
 
 // next is the state table for a subset that is not the last of an Adaptive

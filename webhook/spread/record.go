@@ -2,7 +2,6 @@ package spread
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/openkruise/kruise-api/apps/v1alpha1"
@@ -21,42 +20,40 @@ func (b *batch) status() *v1alpha1.WorkloadSpreadStatus {
 	if status.VersionedSubsetStatuses == nil {
 		status.VersionedSubsetStatuses = map[string][]v1alpha1.WorkloadSpreadSubsetStatus{}
 	}
-	for version := range b.granted {
+	for version, granted := range b.granted {
 		subsets := b.inSpecOrder(status.VersionedSubsetStatuses[version])
 		for i := range subsets {
-			creating, gaveUp := b.creating(subsets[i].CreatingPods, version, i)
-			if gaveUp {
-				noteSeen(&status, subsets[i].Name, b.Turnout.SettledUpTo, b.Now)
-			}
-			subsets[i].CreatingPods = creating
+			subsets[i].CreatingPods = b.stillHeld(subsets[i].CreatingPods)
+			b.giveUp(subsets[i].CreatingPods, subsets[i].Name, &status)
 			subsets[i].MissingReplicas = b.missing(version, i)
+		}
+		for _, held := range b.dropped[version] {
+			delete(subsets[held.subset].CreatingPods, held.key)
+		}
+		for _, held := range granted {
+			// An API server keeps seconds, and so do we.
+			subsets[held.subset].CreatingPods[held.key] = metav1.NewTime(held.since.Truncate(time.Second))
 		}
 		status.VersionedSubsetStatuses[version] = subsets
 	}
 	return &status
 }
 
-// creating returns the reservations of a subset: of those there are the ones that hold a
-// slot still, and the granted ones. It gives up those whose pods have settled, which must
-// be noted: in a burst they would be thousands. An API server keeps seconds, and so do we.
-func (b *batch) creating(there map[string]metav1.Time, version string, subset int) (all map[string]metav1.Time, gaveUp bool) {
-	all = b.stillHeld(there)
-	if b.Turnout != nil && slices.ContainsFunc(b.Spread.Status.SubsetStatuses, named(b.Spread.Spec.Subsets[subset].Name)) {
-		held := len(all)
-		maps.DeleteFunc(all, func(key string, _ metav1.Time) bool { return b.Turnout.Settled[key] })
-		gaveUp = len(all) < held
+// giveUp drops those of a subset's reservations whose pods have settled, and notes that in
+// the status. A subset that has no place for the note yet keeps them.
+func (b *batch) giveUp(reservations map[string]metav1.Time, subset string, status *v1alpha1.WorkloadSpreadStatus) {
+	if b.Turnout == nil || len(b.Turnout.Settled) == 0 {
+		return
 	}
-	for _, held := range b.dropped[version] {
-		if held.subset == subset {
-			delete(all, held.key)
-		}
+	place := placeOf(status.SubsetStatuses, subset)
+	if place < 0 {
+		return
 	}
-	for _, held := range b.granted[version] {
-		if held.subset == subset {
-			all[held.key] = metav1.NewTime(held.since.Truncate(time.Second))
-		}
+	before := len(reservations)
+	maps.DeleteFunc(reservations, func(key string, _ metav1.Time) bool { return b.Turnout.Settled[key] })
+	if len(reservations) < before {
+		noteSeen(status, place, b.Turnout.SettledUpTo, b.Now)
 	}
-	return all, gaveUp
 }
 
 // inSpecOrder returns an entry for every subset of the spec, those there are

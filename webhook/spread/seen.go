@@ -41,33 +41,24 @@ func Revision(resourceVersion string) uint64 {
 // seenUpTo is the largest resource version in a condition PodsSeen; 0 if there is none.
 func seenUpTo(ws *v1alpha1.WorkloadSpread) (most uint64) {
 	for i := range ws.Status.SubsetStatuses {
-		for _, c := range ws.Status.SubsetStatuses[i].Conditions {
-			if c.Type == PodsSeen {
-				most = max(most, Revision(c.Message))
-			}
+		if c := conditionIn(&ws.Status.SubsetStatuses[i], PodsSeen); c != nil {
+			most = max(most, Revision(c.Message))
 		}
 	}
 	return most
 }
 
-// noteSeen gives a subset the condition that reservations were given up whose pods were
-// seen up to a resource version. The subset must have a status.
-func noteSeen(status *v1alpha1.WorkloadSpreadStatus, subset string, upTo uint64, now time.Time) {
+// noteSeen gives the subset at a place of the status the condition that reservations were
+// given up whose pods were seen up to a resource version. What it changes it copies.
+func noteSeen(status *v1alpha1.WorkloadSpreadStatus, place int, upTo uint64, now time.Time) {
 	status.SubsetStatuses = slices.Clone(status.SubsetStatuses)
-	i := slices.IndexFunc(status.SubsetStatuses, named(subset))
-	conditions := slices.Clone(status.SubsetStatuses[i].Conditions)
-	at := slices.IndexFunc(conditions, func(c v1alpha1.WorkloadSpreadSubsetCondition) bool { return c.Type == PodsSeen })
-	if at < 0 {
-		at = len(conditions)
-		conditions = append(conditions, v1alpha1.WorkloadSpreadSubsetCondition{
+	subset := &status.SubsetStatuses[place]
+	subset.Conditions = slices.Clone(subset.Conditions)
+	if conditionIn(subset, PodsSeen) == nil {
+		subset.Conditions = append(subset.Conditions, v1alpha1.WorkloadSpreadSubsetCondition{
 			Type: PodsSeen, Status: corev1.ConditionTrue, Reason: ReasonResourceVersion, LastTransitionTime: metav1.NewTime(now).Rfc3339Copy(),
 		})
 	}
-	conditions[at].Message = strconv.FormatUint(max(upTo, Revision(conditions[at].Message)), 10)
-	status.SubsetStatuses[i].Conditions = conditions
-}
-
-// named says of statuses whether they are a subset's.
-func named(subset string) func(v1alpha1.WorkloadSpreadSubsetStatus) bool {
-	return func(s v1alpha1.WorkloadSpreadSubsetStatus) bool { return s.Name == subset }
+	seen := conditionIn(subset, PodsSeen)
+	seen.Message = strconv.FormatUint(max(upTo, Revision(seen.Message)), 10)
 }
