@@ -21,8 +21,8 @@ const (
 	steadyFor = 10 * time.Second
 	// leaving is how many namespaces may be about to go at a time.
 	leaving = 3
-	// goneWithin bounds how long a namespace may take to go: on a busy machine the API
-	// server needs a minute and another attempt for thousands of events.
+	// goneWithin bounds each step of a namespace's end: on a busy machine the API server
+	// needs a minute and another attempt for thousands of events.
 	goneWithin = 3 * time.Minute
 )
 
@@ -111,24 +111,16 @@ func (l *load) ramps(ctx context.Context, n int) bool {
 
 // retires removes a namespace as soon as all its pods have ended.
 func (l *load) retires(ctx context.Context, namespace string) error {
-	waiting, cancel := context.WithTimeout(ctx, goneWithin)
-	defer cancel()
-	err := playground.Eventually(waiting, "namespace "+namespace+" is empty", func(context.Context) error { return l.world.empty(namespace) })
-	if err == nil {
-		err = l.removes(ctx, namespace)
+	if err := l.removes(ctx, namespace); ctx.Err() == nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return nil // ends does it
-	}
-	return err
+	return nil // ends does it
 }
 
 // removes deletes what is in an empty namespace, and the namespace, upstream; and
 // downstream, where Spillway keeps namespaces, once nothing of ours is left in it.
 func (l *load) removes(ctx context.Context, namespace string) error {
-	ctx, cancel := context.WithTimeout(ctx, goneWithin)
-	defer cancel()
-	if err := playground.Eventually(ctx, "all pods of namespace "+namespace+" have ended", func(context.Context) error { return l.world.empty(namespace) }); err != nil {
+	if err := comes(ctx, "all pods of namespace "+namespace+" have ended", func(context.Context) error { return l.world.empty(namespace) }); err != nil {
 		return err
 	}
 	err := l.upstream.dynamic.Resource(sidecarSets()).Delete(ctx, "only-"+namespace, metav1.DeleteOptions{})
@@ -138,7 +130,7 @@ func (l *load) removes(ctx context.Context, namespace string) error {
 	if err := drops(ctx, l.upstream, namespace); err != nil {
 		return err
 	}
-	if err := playground.Eventually(ctx, "nothing of ours is left downstream in "+namespace, func(ctx context.Context) error {
+	if err := comes(ctx, "nothing of ours is left downstream in "+namespace, func(ctx context.Context) error {
 		return l.leftOver(ctx, namespace)
 	}); err != nil {
 		return err
@@ -153,13 +145,20 @@ func (l *load) removes(ctx context.Context, namespace string) error {
 	return nil
 }
 
+// comes waits for one step of a namespace's end.
+func comes(ctx context.Context, what string, check func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, goneWithin)
+	defer cancel()
+	return playground.Eventually(ctx, what, check)
+}
+
 // drops deletes a namespace and waits for its end.
 func drops(ctx context.Context, in side, namespace string) error {
 	err := in.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("cannot delete namespace %s %s: %w", namespace, in.Name(), err)
 	}
-	return playground.Eventually(ctx, "namespace "+namespace+" is gone "+in.Name(), func(ctx context.Context) error {
+	return comes(ctx, "namespace "+namespace+" is gone "+in.Name(), func(ctx context.Context) error {
 		_, err := in.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil

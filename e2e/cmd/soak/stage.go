@@ -83,9 +83,12 @@ func (s *stage) startClusters(ctx context.Context, paths binaries.Paths) error {
 	}
 	large := playground.Capacity("1000", "1Ti", "5000")
 	clusters, err := playground.StartAll(ctx,
-		playground.Options{Name: "upstream", Dir: s.Dir, Binaries: paths, Nodes: []*corev1.Node{
-			playground.FakeNode("own", large, playground.Label("pool", "own")),
-		}},
+		playground.Options{
+			Name: "upstream", Dir: s.Dir, Binaries: paths,
+			Nodes: []*corev1.Node{playground.FakeNode("own", large, playground.Label("pool", "own"))},
+			// A namespace leaves thousands of events: one at a time, they outlast a request.
+			ExtraArgs: map[playground.Component][]string{playground.APIServer: {"--delete-collection-workers=8"}},
+		},
 		playground.Options{Name: "downstream", Dir: s.Dir, Binaries: paths, KubeletAPI: fmt.Sprintf(kubelets, log), Nodes: []*corev1.Node{
 			playground.FakeNode("metal-1", large), playground.FakeNode("metal-2", large),
 		}})
