@@ -21,11 +21,11 @@ const ReasonResourceVersion = "ResourceVersion"
 const (
 	// HeardAfter is how long ago a resource version of pods must have been seen for all
 	// before it to count as seen, too: when a watch begins anew they come in no order.
-	HeardAfter = 2 * time.Second
+	HeardAfter = time.Second
 	// SettledAfter is how long ago a pod must have been seen for its reservation to be
 	// given up. A replica whose cache lags no more than the difference from HeardAfter
 	// does not even notice.
-	SettledAfter = 4 * time.Second
+	SettledAfter = 2500 * time.Millisecond
 )
 
 // Revision is a resource version as a number, which grows with each change of any object
