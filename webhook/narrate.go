@@ -53,8 +53,9 @@ func (n narrator) tell(namespace string, pod *corev1.Pod, d *spread.Decision) {
 		n.events.Eventf(owner, nil, kind, string(d.Reason), action, "%s", message)
 		return
 	}
-	n.events.Eventf(owner, d.Spread, kind, string(d.Reason), action, "%s", message)
-	n.events.Eventf(d.Spread, owner, kind, string(d.Reason), action, "%s", message)
+	ws := spreadReference(d.Spread)
+	n.events.Eventf(owner, ws, kind, string(d.Reason), action, "%s", message)
+	n.events.Eventf(ws, owner, kind, string(d.Reason), action, "%s", message)
 }
 
 // tellOfSidecar tells the owner of a pod, and the SidecarSet, that the pod was
@@ -79,6 +80,12 @@ func (n narrator) tellOfSidecar(namespace string, pod *corev1.Pod, failure sidec
 // shortened cuts a text to what an event can hold, between characters.
 func shortened(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), eventnote.Max)], "")
+}
+
+// spreadReference has no resource version: that changes with each slot that is taken, and
+// recorders count an event as one that repeats only if its references are the same.
+func spreadReference(ws *v1alpha1.WorkloadSpread) *corev1.ObjectReference {
+	return &corev1.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "WorkloadSpread", Namespace: ws.Namespace, Name: ws.Name, UID: ws.UID}
 }
 
 func ownerReference(namespace string, pod *corev1.Pod) *corev1.ObjectReference {

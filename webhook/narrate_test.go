@@ -6,15 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/spillway-io/spillway/webhook/spread"
@@ -40,10 +46,8 @@ func (c *chooser) Decide(_ context.Context, _ string, _ *corev1.Pod, _ types.UID
 type teller struct{ told []string }
 
 func (t *teller) Eventf(regarding, _ runtime.Object, kind, reason, action, note string, args ...any) {
-	whom := "WorkloadSpread"
-	if owner, ok := regarding.(*corev1.ObjectReference); ok {
-		whom = owner.Kind + " " + owner.Namespace + "/" + owner.Name
-	}
+	about := regarding.(*corev1.ObjectReference)
+	whom := about.Kind + " " + about.Namespace + "/" + about.Name
 	t.told = append(t.told, fmt.Sprintf("%s: %s %s %s: %s", whom, kind, reason, action, fmt.Sprintf(note, args...)))
 }
 
@@ -74,7 +78,7 @@ func TestHandlerSpreads(t *testing.T) {
 			decision: chosen, pod: optedIn, asked: 1, placed: true, metric: `outcome="handled",reason=""`, warning: "a doubtful term",
 			told: []string{
 				`ReplicaSet default/web-1: Normal SubsetSpilled PlaceIn-common: subset "common" of WorkloadSpread "web": own is full (2 of 2)`,
-				`WorkloadSpread: Normal SubsetSpilled PlaceIn-common: subset "common" of WorkloadSpread "web": own is full (2 of 2)`,
+				`WorkloadSpread default/web: Normal SubsetSpilled PlaceIn-common: subset "common" of WorkloadSpread "web": own is full (2 of 2)`,
 			},
 		},
 		"called-again": {decision: kept, pod: optedIn, asked: 1, placed: true, metric: `outcome="handled",reason=""`},
@@ -83,12 +87,12 @@ func TestHandlerSpreads(t *testing.T) {
 			decision: none, pod: optedIn, asked: 1, metric: `outcome="handled",reason=""`, warning: "no subset has room",
 			told: []string{
 				"ReplicaSet default/web-1: Warning NoSubset AdmitWithoutSubset: no subset has room",
-				"WorkloadSpread: Warning NoSubset AdmitWithoutSubset: no subset has room",
+				"WorkloadSpread default/web: Warning NoSubset AdmitWithoutSubset: no subset has room",
 			},
 		},
 		"bad-patch": {
 			decision: badPatch, pod: optedIn, asked: 1, metric: `outcome="failed",reason="spread"`, warning: "spec.subsets[0].patch",
-			told: []string{"ReplicaSet default/web-1: Warning SpreadFailed", "WorkloadSpread: Warning SpreadFailed"},
+			told: []string{"ReplicaSet default/web-1: Warning SpreadFailed", "WorkloadSpread default/web: Warning SpreadFailed"},
 		},
 		"unreadable": {
 			decision: unreadable, pod: optedIn, asked: 1, metric: `outcome="failed",reason="spread"`, warning: "cannot read the owner",
@@ -128,4 +132,57 @@ func TestHandlerSpreads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// counting is an API server that counts events.
+type counting struct {
+	mu      sync.Mutex
+	created int
+}
+
+func (c *counting) Create(_ context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.created++
+	return event, nil
+}
+
+func (*counting) Update(_ context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	return event, nil
+}
+
+func (*counting) Patch(_ context.Context, event *eventsv1.Event, _ []byte) (*eventsv1.Event, error) {
+	return event, nil
+}
+
+// TestBurstOfEvents: each slot that is taken makes a new version of the WorkloadSpread.
+// Each was an event of its own, for the owner and for the WorkloadSpread.
+func TestBurstOfEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const optedIn = `{"metadata":{"labels":{"virtual-pod":"true"},"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-1","uid":"1","controller":true}]},"spec":{"containers":[{"name":"app"}]}}`
+		ctx, stop := context.WithCancel(t.Context())
+		api := &counting{}
+		broadcaster := events.NewBroadcaster(api)
+		if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
+			t.Fatal(err)
+		}
+		handler, _ := newHandler(t, namespaceLabels{})
+		scheme := runtime.NewScheme()
+		if err := v1alpha1.AddToScheme(scheme); err != nil {
+			t.Fatal(err)
+		}
+		handler.Events = broadcaster.NewRecorder(scheme, "test")
+		for version := range 100 {
+			decision := benchDecision("", false)
+			decision.Spread.ResourceVersion = strconv.Itoa(version)
+			handler.Spreads = &chooser{decision: decision}
+			post(&admission.Webhook{Handler: handler}, review(t, optedIn, func(*admissionv1.AdmissionRequest) {}))
+			synctest.Wait()
+		}
+		broadcaster.Shutdown()
+		stop()
+		if api.created != 2 {
+			t.Errorf("%d events are created, want 2", api.created)
+		}
+	})
 }

@@ -57,12 +57,16 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	recorder, err := addRecorder(ctx, mgr)
+	if err != nil {
+		return err
+	}
 	handler := &Handler{
 		Policy:     opts.Policy,
 		Namespaces: namespaces{cache: mgr.GetCache(), live: newSharedGets(mgr.GetAPIReader())},
 		Spreads:    spreads,
 		Sidecars:   sidecars,
-		Events:     mgr.GetEventRecorder("spillway-webhook"),
+		Events:     recorder,
 		Metrics:    metrics,
 	}
 	var withContext func(context.Context, *http.Request) context.Context
