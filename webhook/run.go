@@ -53,7 +53,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	others := &others{live: mgr.GetAPIReader(), every: othersInterval}
-	sidecars, sidecarsServed, err := addSidecars(mgr, others, opts, served)
+	sidecars, sidecarsServed, err := addSidecars(mgr, metrics, others, opts, served)
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,16 @@ func TestSidecarSetsThatDoNotFit(t *testing.T) {
 	s.counts(named, "failed")
 	s.counts(merged, "failed")
 	s.counts(s.namespace, "injected")
+
+	_, _, err := s.upstream.Kubectl(s.ctx, "", "delete", "sidecarset", merged)
+	s.must("delete a SidecarSet", err)
+	s.eventually("nothing is counted of a SidecarSet that is gone", func(context.Context) error {
+		text, err := playground.Read(s.ctx, s.webhook.Metrics+"/metrics")
+		if err == nil && samples(text, "spillway_sidecars_total", fmt.Sprintf("sidecarset=%q", merged)) > 0 {
+			err = errors.New("there are series of it")
+		}
+		return err
+	})
 }
 
 // toldOf looks for an event of a kind of object about a set that was left out.

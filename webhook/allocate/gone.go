@@ -16,6 +16,8 @@ import (
 type gone struct {
 	mu   sync.Mutex
 	keys map[key]departure
+	// swept is when those were dropped last that are of no use any more.
+	swept time.Time
 }
 
 // key is what a pod's reservation is filed under, in the pod's namespace.
@@ -35,7 +37,7 @@ type departure struct {
 func (g *gone) from(namespace string, then time.Time) map[string]time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.keys, func(_ key, d departure) bool { return d.seen.Before(then) })
+	g.forget(then)
 	keys := map[string]time.Time{}
 	for k, d := range g.keys {
 		if k.namespace == namespace {
@@ -43,6 +45,21 @@ func (g *gone) from(namespace string, then time.Time) map[string]time.Time {
 		}
 	}
 	return keys
+}
+
+func (g *gone) forget(then time.Time) {
+	maps.DeleteFunc(g.keys, func(_ key, d departure) bool { return d.seen.Before(then) })
+}
+
+// put takes note of a departure. A replica that nobody asks to decide must forget, too.
+func (g *gone) put(k key, d departure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if d.seen.Sub(g.swept) > spread.Retention {
+		g.forget(d.seen.Add(-spread.Retention))
+		g.swept = d.seen
+	}
+	g.keys[k] = d
 }
 
 // handler takes note of pods that go away.
@@ -64,9 +81,7 @@ func (g *gone) handler(now func() time.Time) cache.ResourceEventHandler {
 			if match.UID != "" {
 				d.created = d.seen // Nobody uses a UID again, so clocks need not agree.
 			}
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.keys[key{pod.Namespace, match.Key(pod.Name)}] = d
+			g.put(key{pod.Namespace, match.Key(pod.Name)}, d)
 		},
 	}
 }
