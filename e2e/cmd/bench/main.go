@@ -85,7 +85,7 @@ func main() {
 	flag.StringVar(&o.spillway, "spillway", "", "the spillway to measure; empty: it is built")
 	flag.StringVar(&o.profiles, "profiles", "", "folder for profiles of the virtual node in the first round; empty: none")
 	flag.StringVar(&o.json, "json", "", "file that receives the results; empty: none")
-	flag.DurationVar(&o.timeout, "timeout", 15*time.Minute, "how long all of them may take")
+	flag.DurationVar(&o.timeout, "timeout", 30*time.Minute, "how long each number of pods may take")
 	short := flag.Bool("short", false, fmt.Sprintf("%d pods, one round, and nothing else that can be left out", shortPods))
 	flag.Parse()
 	if *short {
@@ -115,8 +115,6 @@ func (o *options) takePods(list string) error {
 }
 
 func run(ctx context.Context, out io.Writer, o options) error {
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
 	cores := ownCores()
 	arrangements := []arrangement{cores}
 	if o.shared && cores.own() {
@@ -145,6 +143,8 @@ type measured struct {
 
 // measure has clusters of its own.
 func (a arrangement) measure(ctx context.Context, o options, pods int) (m measured, err error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
 	if err := a.settle(); err != nil {
 		return m, err
 	}
@@ -202,6 +202,7 @@ func add(ctx context.Context, results *[]result, l load, name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	fmt.Fprintf(os.Stderr, "%d pods, %s: all ran after %.0f s\n", l.pods, name, r.allRunning.Seconds())
 	*results = append(*results, r)
 	return nil
 }
