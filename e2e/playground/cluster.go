@@ -63,6 +63,8 @@ type Options struct {
 	// ExtraArgs are added to a component's own arguments. A flag given twice
 	// has the last value, or both if it takes a list.
 	ExtraArgs map[Component][]string
+	// Env is added to the environment of all components, as KEY=value.
+	Env []string
 }
 
 // Cluster is a Kubernetes cluster on this machine's loopback address.
@@ -209,7 +211,7 @@ func (c *Cluster) writeCertificates() error {
 // start brings the components up in the order in which they need each other.
 func (c *Cluster) start(ctx context.Context, o Options) error {
 	run := func(component Component, path string, args []string) (*Process, error) {
-		return startOn(o.Cores, string(component), filepath.Join(c.dir, "logs"), path, append(args, o.ExtraArgs[component]...)...)
+		return startOn(o.Cores, o.Env, string(component), filepath.Join(c.dir, "logs"), path, append(args, o.ExtraArgs[component]...)...)
 	}
 	var err error
 	if c.Etcd, err = run(Etcd, o.Binaries.Etcd, c.etcdArgs()); err != nil {

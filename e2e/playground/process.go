@@ -24,6 +24,8 @@ type Process struct {
 	log  string
 	// cores are where it may run; none are all.
 	cores []int
+	// env is added to our own environment.
+	env []string
 
 	mu  sync.Mutex
 	run *run // the current or the last run, nil before the first
@@ -40,15 +42,16 @@ type run struct {
 // StartProcess starts path with args. What it prints goes to <dir>/<name>.log,
 // and dir, which is made if needed, is its working directory.
 func StartProcess(name, dir, path string, args ...string) (*Process, error) {
-	return startOn(nil, name, dir, path, args...)
+	return startOn(nil, nil, name, dir, path, args...)
 }
 
-// startOn is StartProcess for a process that runs on those cores only; none are all.
-func startOn(cores []int, name, dir, path string, args ...string) (*Process, error) {
+// startOn is StartProcess for a process that runs on those cores only, none are all, and
+// has more in its environment than we.
+func startOn(cores []int, env []string, name, dir, path string, args ...string) (*Process, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of %s: %w", name, err)
 	}
-	p := &Process{name: name, path: path, args: args, log: filepath.Join(dir, name+".log"), cores: cores}
+	p := &Process{name: name, path: path, args: args, log: filepath.Join(dir, name+".log"), cores: cores, env: env}
 	return p, p.Start()
 }
 
@@ -114,6 +117,7 @@ func (p *Process) Start() error {
 	}
 	cmd := exec.Command(p.path, p.args...) //nolint:noctx // its end is decided by Stop and Kill, not by a context
 	cmd.Dir = filepath.Dir(p.log)
+	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:   true,            // Ctrl-C in a terminal reaches us, not it: we decide who stops when

@@ -82,14 +82,16 @@ func (s *stage) startClusters(ctx context.Context, paths binaries.Paths) error {
 		return fmt.Errorf("cannot write a log: %w", err)
 	}
 	large := playground.Capacity("1000", "1Ti", "5000")
+	// Two cores are hardly enough for two clusters at this rate. What is judged is not theirs.
+	thrifty := []string{"GOGC=400"}
 	clusters, err := playground.StartAll(ctx,
 		playground.Options{
-			Name: "upstream", Dir: s.Dir, Binaries: paths,
+			Name: "upstream", Dir: s.Dir, Binaries: paths, Env: thrifty,
 			Nodes: []*corev1.Node{playground.FakeNode("own", large, playground.Label("pool", "own"))},
 			// A namespace leaves thousands of events: one at a time, they outlast a request.
 			ExtraArgs: map[playground.Component][]string{playground.APIServer: {"--delete-collection-workers=8"}},
 		},
-		playground.Options{Name: "downstream", Dir: s.Dir, Binaries: paths, KubeletAPI: fmt.Sprintf(kubelets, log), Nodes: []*corev1.Node{
+		playground.Options{Name: "downstream", Dir: s.Dir, Binaries: paths, Env: thrifty, KubeletAPI: fmt.Sprintf(kubelets, log), Nodes: []*corev1.Node{
 			playground.FakeNode("metal-1", large), playground.FakeNode("metal-2", large),
 		}})
 	if err != nil {
