@@ -29,6 +29,11 @@ type Planned struct {
 // it.
 type Step []Planned
 
+// harms says whether one of the faults does.
+func (s Step) harms(what harm) bool {
+	return slices.ContainsFunc(s, func(p Planned) bool { return find(p.Name).harms == what })
+}
+
 // Round is one step after the other.
 type Round struct {
 	Name  string
@@ -71,8 +76,7 @@ func Random(seed uint64) Round {
 		f := all[random.IntN(len(all))]
 		planned := Planned{f.name, time.Duration(2000+random.IntN(13_000)) * time.Millisecond}
 		last := len(round.Steps) - 1
-		together := last >= 0 && random.IntN(3) == 0 &&
-			!slices.ContainsFunc(round.Steps[last], func(other Planned) bool { return find(other.Name).harms == f.harms })
+		together := last >= 0 && random.IntN(3) == 0 && !round.Steps[last].harms(f.harms)
 		if together {
 			round.Steps[last] = append(round.Steps[last], planned)
 			continue

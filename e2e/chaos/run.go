@@ -73,6 +73,10 @@ func (s *Stage) happens(ctx context.Context, round Round) error {
 // strikes has all faults of a step begin, last as long as each is to, and end. It
 // returns when the last of them had ended.
 func (s *Stage) strikes(ctx context.Context, step Step) (healed time.Time, err error) {
+	if step.harms(theUpstream) {
+		s.witness.Interrupts()
+		defer s.witness.Answers()
+	}
 	ends := make(chan error)
 	for _, planned := range step {
 		go func() { ends <- s.strikesOnce(ctx, planned) }()

@@ -15,7 +15,8 @@
 //	            scenario takes away                                    (lived.go)
 //	Untouched   no object that is not ours changed downstream          (untouched.go)
 //	Completed   each index of an Indexed Job started and succeeded
-//	            exactly once                                           (completed.go)
+//	            exactly once, but for pairs that its controller made
+//	            while the API server went down                         (completed.go, unanswered.go)
 //	Identity    no two pods of one StatefulSet identity were Running
 //	            at a time                                              (identity.go)
 //	Agreement   both clusters say the same of each pod                 (agreement.go)

@@ -60,6 +60,13 @@ func (h *history) runs(up, down *corev1.Pod) {
 	h.sees("upstream", with(up, running))
 }
 
+// interrupted is the pod of an index that is made as an outage begins.
+func (h *history) interrupted(name, uid string) *corev1.Pod {
+	pod := above(name, uid, ofIndex("0"), made(h.later()))
+	h.Interrupts(h.later())
+	return pod
+}
+
 type change func(*corev1.Pod)
 
 func with(pod *corev1.Pod, changes ...change) *corev1.Pod {
@@ -102,6 +109,10 @@ func in(phase corev1.PodPhase) change {
 }
 
 func asked(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
+
+func made(at time.Time) change {
+	return func(pod *corev1.Pod) { pod.CreationTimestamp = metav1.NewTime(at) }
+}
 
 func on(node string) change {
 	return func(pod *corev1.Pod) {

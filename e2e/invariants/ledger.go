@@ -70,6 +70,8 @@ type Ledger struct {
 	// takenAway and released are what the scenario takes away itself, see lived.go.
 	takenAway map[types.UID]bool
 	released  map[string]bool
+	// outages are those of the upstream API server, see unanswered.go.
+	outages []outage
 	// disagreeing says since when upstream pods disagree with their downstream pods,
 	// by the UID of the former.
 	disagreeing map[types.UID]Disagreement
@@ -175,8 +177,8 @@ func (l *Ledger) seesAbove(pod *corev1.Pod, gone bool, at time.Time) {
 		l.above[pod.UID] = up
 	}
 	up.Pod, up.gone = pod, gone
-	l.judgeLived(up, at)
 	l.judgeCompleted(pod.UID, at)
+	l.judgeLived(up, at)
 	l.judgeIdentity(l.scope.Upstream, pod, gone, at)
 	if gone {
 		up.Pod = remains(pod)

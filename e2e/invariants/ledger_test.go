@@ -3,6 +3,7 @@ package invariants
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -198,6 +199,59 @@ func TestPods(t *testing.T) {
 				h.Completes([]batchv1.Job{job(2)}, h.later())
 			},
 			want: []string{"Completed: upstream Job shop/sum (job)"},
+		},
+		"good-pair": {
+			reason: "An API server ended before it told a Job's controller of the first pod: both pods run until the controller deletes one.",
+			tell: func(h *history) {
+				first := h.interrupted("sum-0-a", "u1")
+				h.lists("upstream", *first, *above("sum-0-b", "u2", ofIndex("0"), made(h.later())))
+				h.Answers(h.later())
+				h.runs(first, below("sum-0-a", "d1", "u1"))
+				h.runs(above("sum-0-b", "u2", ofIndex("0")), below("sum-0-b", "d2", "u2"))
+				h.sees("upstream", above("sum-0-b", "u2", ofIndex("0"), asked))
+				h.sees("upstream", with(first, in(corev1.PodSucceeded)))
+				h.Completes([]batchv1.Job{job(1)}, h.later())
+			},
+		},
+		"pair-of-a-failed-pod": {
+			reason: "The first pod failed, so the outage is not why there is a second.",
+			tell: func(h *history) {
+				first := h.interrupted("sum-0-a", "u1")
+				h.runs(first, below("sum-0-a", "d1", "u1"))
+				h.sees("upstream", with(first, in(corev1.PodFailed)))
+				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+			},
+			want: []string{"Lived: upstream shop/sum-0-a (u1)", "Completed: upstream shop/sum-0-a (u1), upstream shop/sum-0-b (u2)"},
+		},
+		"pair-of-another-time": {
+			reason: "The first pod was made long before the outage, the second after it.",
+			tell: func(h *history) {
+				h.runs(above("sum-0-a", "u1", ofIndex("0"), made(h.now.Add(-time.Minute))), below("sum-0-a", "d1", "u1"))
+				h.Interrupts(h.later())
+				h.Answers(h.later())
+				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+			},
+			want: []string{"Completed: upstream shop/sum-0-a (u1), upstream shop/sum-0-b (u2)"},
+		},
+		"pair-and-a-third": {
+			reason: "Of an index that has a pair, one more was started.",
+			tell: func(h *history) {
+				first := h.interrupted("sum-0-a", "u1")
+				h.runs(first, below("sum-0-a", "d1", "u1"))
+				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+				h.runs(above("sum-0-c", "u3", ofIndex("0"), made(h.later())), below("sum-0-c", "d3", "u3"))
+			},
+			want: []string{"Completed: upstream shop/sum-0-a (u1), upstream shop/sum-0-b (u2), upstream shop/sum-0-c (u3)"},
+		},
+		"pair-evicted": {
+			reason: "Not the controller ends one of a pair.",
+			tell: func(h *history) {
+				first := h.interrupted("sum-0-a", "u1")
+				h.runs(first, below("sum-0-a", "d1", "u1"))
+				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+				h.sees("upstream", above("sum-0-b", "u2", ofIndex("0"), asked, evicted))
+			},
+			want: []string{"Lived: upstream shop/sum-0-b (u2)"},
 		},
 		"identity-one-cluster": {
 			reason: "Two pods of one identity are Running in one cluster, in two namespaces that stand for one.",

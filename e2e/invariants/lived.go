@@ -39,12 +39,12 @@ func (l *Ledger) judgeLived(up *upstreamPod, at time.Time) {
 	l.violate(Violation{Lived, []string{describe(l.scope.Upstream, up.Pod)}, what, at}, string(up.UID))
 }
 
-// expected says whether the scenario ends the pod. Controllers that scale in do not
-// disrupt; evictions and the garbage collector say that they do. A pod that is
-// being deleted may end in any phase.
+// expected says whether the scenario ends the pod. Controllers that scale in, or made
+// one too many, do not disrupt; evictions and the garbage collector say that they do.
+// A pod that is being deleted may end in any phase.
 func (l *Ledger) expected(pod *corev1.Pod) bool {
-	byScenario := l.takenAway[pod.UID] || l.released[pod.Labels[WorkloadLabel]] && disruption(pod) == ""
-	return byScenario && (pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodFailed)
+	byController := (l.released[pod.Labels[WorkloadLabel]] || l.paired(pod)) && disruption(pod) == ""
+	return (l.takenAway[pod.UID] || byController) && (pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodFailed)
 }
 
 // disruption is why somebody other than its owner ended a pod, or empty.

@@ -209,6 +209,20 @@ func (w *Witness) Releases(workload string) {
 	w.ledger.Releases(workload)
 }
 
+// Interrupts and Answers say when the upstream API server is away, see Ledger.
+func (w *Witness) Interrupts() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ledger.Interrupts(time.Now())
+}
+
+// Answers is Ledger.Answers.
+func (w *Witness) Answers() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ledger.Answers(time.Now())
+}
+
 // Completes is Ledger.Completes.
 func (w *Witness) Completes(jobs []batchv1.Job) {
 	w.mu.Lock()
