@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -73,6 +77,40 @@ func testStages(t *testing.T, c *Cluster) {
 			if pod := podWhen(ctx, t, c, name+"-agent", ready); pod.Status.Phase != corev1.PodRunning {
 				t.Errorf("%s is %s, want it to run as long as its agent", pod.Name, pod.Status.Phase)
 			}
+		}
+	})
+	t.Run("a pod that goes is deleted once", func(t *testing.T) {
+		const pods = 10
+		for i := range pods {
+			name := fmt.Sprintf("goes-%d", i)
+			createPod(ctx, t, c, name, corev1.RestartPolicyAlways)
+			podWhen(ctx, t, c, name, ready)
+		}
+		of := c.Client().CoreV1().Pods(stagesNamespace)
+		for i := range pods {
+			if err := of.Delete(ctx, fmt.Sprintf("goes-%d", i), metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range pods {
+			if err := Eventually(ctx, "a pod is gone", func(ctx context.Context) error {
+				_, err := of.Get(ctx, fmt.Sprintf("goes-%d", i), metav1.GetOptions{})
+				if apierrors.IsNotFound(err) {
+					return nil
+				}
+				return errors.Join(errors.New("it is there"), err)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		createPod(ctx, t, c, "stays", corev1.RestartPolicyAlways)
+		podWhen(ctx, t, c, "stays", ready) // kwok has heard of all the others
+		log, err := os.ReadFile(filepath.Join(c.dir, "logs", "kwok.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := strings.Count(string(log), "failed to delete pod goes-"); again > 0 {
+			t.Errorf("kwok deleted %d of %d pods once more", again, pods)
 		}
 	})
 }
