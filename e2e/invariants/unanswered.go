@@ -15,7 +15,9 @@ const inFlight = 2 * time.Second
 type outage struct{ from, to time.Time }
 
 // Interrupts is told of an outage, before the scenario makes it.
-func (l *Ledger) Interrupts(at time.Time) { l.outages = append(l.outages, outage{from: at.Add(-inFlight)}) }
+func (l *Ledger) Interrupts(at time.Time) {
+	l.outages = append(l.outages, outage{from: at.Add(-inFlight)})
+}
 
 // Answers is told that the outage is over.
 func (l *Ledger) Answers(at time.Time) { l.outages[len(l.outages)-1].to = at }

@@ -238,6 +238,17 @@ func (l *Ledger) Alive(namespace string) (n int, one string) {
 	return n, one
 }
 
+// UnderWay is how many pods have yet to run, or to end in both clusters after somebody
+// asked them to go.
+func (l *Ledger) UnderWay() (n int) {
+	for _, was := range l.lives {
+		if was.leaving || !was.ran {
+			n++
+		}
+	}
+	return n
+}
+
 func (l *Ledger) life(uid types.UID, name string) *life {
 	if l.lives[uid] == nil {
 		l.lives[uid] = &life{name: name}

@@ -230,3 +230,24 @@ func TestLedgerMost(t *testing.T) {
 		t.Errorf("Most() = %d, want 2", got)
 	}
 }
+
+// TestUnderWay: a pod comes until it runs, and goes until it has ended in both clusters.
+func TestUnderWay(t *testing.T) {
+	l := NewLedger(Scope{Node: "east", App: "app"})
+	var got []int
+	for _, sees := range []func(){
+		func() {},
+		func() { l.Above(above("a", "east", corev1.PodPending, false), false) },
+		func() { l.Below(below("b", corev1.PodRunning, false), false, beginning()) },
+		func() { l.Above(above("a", "east", corev1.PodRunning, false), false) },
+		func() { l.Above(above("a", "east", corev1.PodRunning, true), false) },
+		func() { l.Above(above("a", "east", corev1.PodRunning, true), true) },
+		func() { l.Below(below("b", corev1.PodRunning, true), true, beginning()) },
+	} {
+		sees()
+		got = append(got, l.UnderWay())
+	}
+	if diff := cmp.Diff([]int{0, 1, 1, 0, 1, 1, 0}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -21,6 +21,9 @@ const (
 	lives = 20
 	// step is how often it is looked at what is due.
 	step = 50 * time.Millisecond
+	// crowd is how many seconds' worth of pods may be coming and going at a time. A
+	// machine that cannot do the rate does what it can, instead of letting ever more wait.
+	crowd = 8
 	// clients is how many requests there are at a time.
 	clients = 16
 	// askTimeout bounds a request. It is as long as it takes until one that fails says
@@ -87,10 +90,9 @@ func (l *load) churns(ctx context.Context) error {
 	goes, replaced := comes, comes
 	began, number := time.Now(), 0
 	for pause(ctx, step) {
-		elapsed := time.Since(began)
+		elapsed, crowded := time.Since(began), l.crowded()
 		for range comes.due(elapsed) {
-			// What is slower than this load has no more of it waiting for ever.
-			if comes.done-goes.done > (lives+5)*l.half {
+			if crowded || comes.done-goes.done > (lives+5)*l.half {
 				comes.couldNot()
 				continue
 			}
@@ -100,6 +102,10 @@ func (l *load) churns(ctx context.Context) error {
 		}
 		// Pods that came one after the other go so, from when the first is old.
 		for range goes.due(elapsed - lives*time.Second) {
+			if crowded {
+				goes.couldNot()
+				continue
+			}
 			pod, found := l.oldestBare()
 			if !found {
 				goes.couldNot()
@@ -107,22 +113,27 @@ func (l *load) churns(ctx context.Context) error {
 			}
 			requests.Go(func() error { return l.deletes(ctx, pod) })
 		}
-		l.replaces(ctx, &replaced, elapsed, &requests)
+		l.replaces(ctx, &replaced, elapsed, crowded, &requests)
 	}
-	l.mu.Lock()
-	l.done.missed = comes.missed + goes.missed + replaced.missed
-	l.mu.Unlock()
+	l.notes(func(t *tally) { t.missed += comes.missed + goes.missed + replaced.missed })
 	return requests.Wait()
 }
 
+// crowded says whether enough pods come and go.
+func (l *load) crowded() bool { return l.world.underWay() > crowd*2*l.half }
+
 // replaces deletes pods of the Deployment, which creates others, unless it is scaled just
 // now, which has as many come and go.
-func (l *load) replaces(ctx context.Context, due *pace, elapsed time.Duration, requests *errgroup.Group) {
+func (l *load) replaces(ctx context.Context, due *pace, elapsed time.Duration, crowded bool, requests *errgroup.Group) {
 	l.mu.Lock()
 	steady, namespace := l.steady, l.current
 	l.mu.Unlock()
 	for range due.due(elapsed) {
 		if !steady {
+			continue
+		}
+		if crowded {
+			due.couldNot()
 			continue
 		}
 		pod, found := l.world.takes(stream{namespace, spreadApp})

@@ -15,6 +15,10 @@
 // quarter after the warm-up beside that of the first. Two webhooks run; the one that
 // grew most is told. Package soak has the judge. A trend that is certain is a leak,
 // too, and a failure, without a ratio of its own.
+//
+// A machine that is too slow for the rate has as many pods come and go as it can, and is
+// told of at the end; figures that grow because ever more waits would say nothing of
+// Spillway. A rate that is not reached on a machine with time to spare is a failure.
 package main
 
 import (

@@ -91,6 +91,11 @@ func (l *load) ramps(ctx context.Context, n int) bool {
 	l.mu.Unlock()
 	began := time.Now()
 	for second := 0; second < lives; {
+		waited, goesOn := l.waitsForRoom(ctx)
+		if !goesOn {
+			return false
+		}
+		began = began.Add(waited)
 		second = min(lives, 1+int(time.Since(began).Seconds()))
 		err := l.scales(ctx, generation(n), second*l.half)
 		if n > 0 {
@@ -107,6 +112,20 @@ func (l *load) ramps(ctx context.Context, n int) bool {
 	defer l.mu.Unlock()
 	l.steady = true
 	return true
+}
+
+// waitsForRoom returns when fewer pods come and go, how long that took, and whether ctx
+// goes on. What was due meanwhile counts as missed.
+func (l *load) waitsForRoom(ctx context.Context) (waited time.Duration, goesOn bool) {
+	asked := time.Now()
+	for l.crowded() {
+		if !pause(ctx, step) {
+			return 0, false
+		}
+		waited = time.Since(asked)
+	}
+	l.notes(func(t *tally) { t.missed += int(waited.Seconds() * float64(2*l.half)) })
+	return waited, true
 }
 
 // retires removes a namespace as soon as all its pods have ended.

@@ -5,18 +5,22 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/spillway-io/spillway/e2e/playground"
 	"github.com/spillway-io/spillway/e2e/ratio"
 	"github.com/spillway-io/spillway/e2e/soak"
 )
 
-// leastRate is what part of the rate that was asked for must have been reached for the
-// rest to say something of it.
-const leastRate = 0.9
+const (
+	// leastRate is what part of the rate that was asked for must have been reached for
+	// the rest to say something of it.
+	leastRate = 0.9
+	// busy is what part of the machine our processes use when it is why there were not
+	// more pods.
+	busy = 0.85
+)
 
 // bounds are how much each figure may rise.
 func bounds() map[figure]soak.Bound {
@@ -65,17 +69,38 @@ func conclude(out io.Writer, o options, s *sampler, l *load) error {
 			report.AtMost("soak-"+ratios.name+"-"+kind, value, limit)
 		}
 	}
-	created, ended := s.rates()
-	report.AtLeast("soak-rate", min(created, ended)/float64(o.rate), leastRate)
+	reached := s.reached()
+	report.AtLeast("soak-rate", reached, leastRate)
 	report.Curves = s.curves()
 	if err := errors.Join(report.Print(out), report.Write(o.json)); err != nil {
 		return err
 	}
-	err = errors.Join(leaks(all), exact(l))
-	if reached := min(created, ended) / float64(o.rate); err != nil && reached < leastRate {
-		err = fmt.Errorf("%w\nOnly %.0f %% of the rate was reached: the machine is too slow or too busy, and what waits may have grown for that", err, 100*reached)
+	said, slow := tooSlow(o.rate, reached, s.busyness())
+	_, err = io.WriteString(out, said)
+	return errors.Join(err, leaks(all), exact(l), slow)
+}
+
+// busyness is what part of the machine our processes used after the warm-up.
+func (s *sampler) busyness() float64 {
+	used := time.Duration(0)
+	for _, by := range s.used() {
+		used += by
 	}
-	return err
+	return used.Seconds() / (s.last.at - s.warm.at).Seconds() / float64(runtime.NumCPU())
+}
+
+// tooSlow is what is said, loudly, of a machine that could not do the rate, of which a
+// part was reached while a part of the machine was used. If it was not the machine that
+// could not, that is an error.
+func tooSlow(rate int, reached, used float64) (said string, err error) {
+	switch {
+	case reached >= leastRate:
+		return "", nil
+	case used < busy:
+		return "", fmt.Errorf("%.0f %% of the rate was reached, although all processes together used only %.0f %% of the machine", 100*reached, 100*used)
+	}
+	return fmt.Sprintf("THIS MACHINE IS TOO SLOW FOR %d PODS A SECOND: %.0f %% of that was reached with %.0f %% of it in use. All of the above is of %.1f pods a second.\n",
+		rate, 100*reached, 100*used, reached*float64(rate)), nil
 }
 
 func (s *sampler) judge() ([]judged, error) {
@@ -141,6 +166,21 @@ func exact(l *load) error {
 	return nil
 }
 
+// reached is what part of the rate there was, after the warm-up.
+func (s *sampler) reached() float64 {
+	created, ended := s.rates()
+	return min(created, ended) / float64(s.o.rate)
+}
+
+// used is the CPU time of each process after the warm-up.
+func (s *sampler) used() map[string]time.Duration {
+	used := make(map[string]time.Duration, len(s.last.used))
+	for name, usage := range s.last.used {
+		used[name] = usage.CPU - s.warm.used[name].CPU
+	}
+	return used
+}
+
 // rates are how many pods came and went a second, after the warm-up.
 func (s *sampler) rates() (created, ended float64) {
 	seconds := (s.last.at - s.warm.at).Seconds()
@@ -170,9 +210,9 @@ func figureTable(all []judged) ratio.Table {
 func (s *sampler) shares() ratio.Table {
 	table := ratio.Table{Title: "CPU after the warm-up", Columns: []string{"process", "of a core", "for each pod that came and went"}}
 	seconds, pods := (s.last.at - s.warm.at).Seconds(), max(1, s.last.totals.Ended-s.warm.totals.Ended)
-	whole := 0.0
-	for _, name := range slices.Sorted(maps.Keys(s.last.used)) {
-		used := (s.last.used[name].CPU - s.warm.used[name].CPU).Seconds()
+	whole, processes := 0.0, s.used()
+	for _, name := range slices.Sorted(maps.Keys(processes)) {
+		used := processes[name].Seconds()
 		whole += used
 		table.Rows = append(table.Rows, []string{name, fmt.Sprintf("%.1f %%", 100*used/seconds), fmt.Sprintf("%.2f ms", 1000*used/float64(pods))})
 	}
@@ -201,48 +241,6 @@ func (s *sampler) happened(l *load) ratio.Table {
 		row("namespaces", d.namespaces), row("times that one had to wait for others to go", d.waited), row("changes of policies", d.policies),
 		row("logs read", d.logs), row("logs that could not be", d.logFailures))
 	return table
-}
-
-// tells prints how it goes.
-func (s *sampler) tells(since *mark) error {
-	before := *since
-	if err := s.marks(since); err != nil {
-		return err
-	}
-	seconds := (since.at - before.at).Seconds()
-	var line strings.Builder
-	_, _ = fmt.Fprintf(&line, "%6s  %5d pods came (%4.1f/s), %5d went (%4.1f/s), %d violations", since.at.Round(time.Second),
-		since.totals.Created, float64(since.totals.Created-before.totals.Created)/seconds,
-		since.totals.Ended, float64(since.totals.Ended-before.totals.Ended)/seconds, since.totals.Violations)
-	for _, t := range s.targets {
-		line.WriteString("\n          " + s.says(t.name, seconds, before.used, since.used))
-	}
-	for _, violation := range s.news() {
-		line.WriteString("\n          " + violation)
-	}
-	_, err := fmt.Fprintln(s.out, line.String())
-	return err
-}
-
-// news are the violations that have not been told.
-func (s *sampler) news() (news []string) {
-	s.world.sees(func(ledger *soak.Ledger) {
-		all := ledger.Violations()
-		news, s.told = all[s.told:], len(all)
-	})
-	return news
-}
-
-func (s *sampler) says(process string, seconds float64, before, now map[string]playground.Usage) string {
-	latest := func(what figure) float64 {
-		points := s.figures[process][what]
-		if len(points) == 0 {
-			return 0
-		}
-		return points[len(points)-1].Value
-	}
-	return fmt.Sprintf("%s: %.0f goroutines, %.0f connections, %.0f MiB, heap %.0f MiB, CPU %.0f %%", process, latest(goroutines), latest(connections),
-		latest(resident)/mib, latest(heap)/mib, 100*(now[process].CPU-before[process].CPU).Seconds()/seconds)
 }
 
 // curves are the figures that are to be flat, over time.

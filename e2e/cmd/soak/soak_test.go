@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +60,29 @@ func TestWarmUp(t *testing.T) {
 		if got := (options{duration: lasts}).warmUp(); got != want {
 			t.Errorf("warm-up of %s is %s, want %s", lasts, got, want)
 		}
+	}
+}
+
+// TestTooSlow: a machine that is too slow is told of. It is no excuse for anybody who
+// was slow on one that was not.
+func TestTooSlow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		reached, used float64
+		said, err     string
+	}{
+		"reached":        {reached: 0.90, used: 0.99},
+		"slow machine":   {reached: 0.77, used: 0.98, said: "TOO SLOW FOR 20 PODS A SECOND: 77 % of that was reached with 98 % of it in use"},
+		"idle machine":   {reached: 0.77, used: 0.60, err: "77 % of the rate was reached, although all processes together used only 60 %"},
+		"nothing at all": {reached: 0, used: 0.01, err: "0 % of the rate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			said, err := tooSlow(20, tt.reached, tt.used)
+			if !strings.Contains(said, tt.said) || (said == "") != (tt.said == "") {
+				t.Errorf("said %q, want %q", said, tt.said)
+			}
+			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+		})
 	}
 }

@@ -188,6 +188,13 @@ func (w *world) empty(namespace string) error {
 	return nil
 }
 
+// underWay is how many pods come or go just now.
+func (w *world) underWay() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ledger.UnderWay()
+}
+
 func (w *world) totals() soak.Totals {
 	w.mu.Lock()
 	defer w.mu.Unlock()
