@@ -60,9 +60,9 @@ func (h *history) runs(up, down *corev1.Pod) {
 	h.sees("upstream", with(up, running))
 }
 
-// interrupted is the pod of an index that is made as an outage begins.
-func (h *history) interrupted(name, uid string) *corev1.Pod {
-	pod := above(name, uid, ofIndex("0"), made(h.later()))
+// interrupted is the first pod of index 0, which is made as an outage begins.
+func (h *history) interrupted() *corev1.Pod {
+	pod := above("sum-0-a", "u1", ofIndex("0"), made(h.later()))
 	h.Interrupts(h.later())
 	return pod
 }

@@ -203,7 +203,7 @@ func TestPods(t *testing.T) {
 		"good-pair": {
 			reason: "An API server ended before it told a Job's controller of the first pod: both pods run until the controller deletes one.",
 			tell: func(h *history) {
-				first := h.interrupted("sum-0-a", "u1")
+				first := h.interrupted()
 				h.lists("upstream", *first, *above("sum-0-b", "u2", ofIndex("0"), made(h.later())))
 				h.Answers(h.later())
 				h.runs(first, below("sum-0-a", "d1", "u1"))
@@ -216,7 +216,7 @@ func TestPods(t *testing.T) {
 		"pair-of-a-failed-pod": {
 			reason: "The first pod failed, so the outage is not why there is a second.",
 			tell: func(h *history) {
-				first := h.interrupted("sum-0-a", "u1")
+				first := h.interrupted()
 				h.runs(first, below("sum-0-a", "d1", "u1"))
 				h.sees("upstream", with(first, in(corev1.PodFailed)))
 				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
@@ -236,7 +236,7 @@ func TestPods(t *testing.T) {
 		"pair-and-a-third": {
 			reason: "Of an index that has a pair, one more was started.",
 			tell: func(h *history) {
-				first := h.interrupted("sum-0-a", "u1")
+				first := h.interrupted()
 				h.runs(first, below("sum-0-a", "d1", "u1"))
 				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
 				h.runs(above("sum-0-c", "u3", ofIndex("0"), made(h.later())), below("sum-0-c", "d3", "u3"))
@@ -246,7 +246,7 @@ func TestPods(t *testing.T) {
 		"pair-evicted": {
 			reason: "Not the controller ends one of a pair.",
 			tell: func(h *history) {
-				first := h.interrupted("sum-0-a", "u1")
+				first := h.interrupted()
 				h.runs(first, below("sum-0-a", "d1", "u1"))
 				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
 				h.sees("upstream", above("sum-0-b", "u2", ofIndex("0"), asked, evicted))
