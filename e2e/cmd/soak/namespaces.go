@@ -168,7 +168,10 @@ func (l *load) removes(ctx context.Context, namespace string) error {
 func comes(ctx context.Context, what string, check func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, goneWithin)
 	defer cancel()
-	return playground.Eventually(ctx, what, check)
+	return playground.Eventually(ctx, what, func(ctx context.Context) error {
+		pause(ctx, time.Second) // who asks all the time is a load, too
+		return check(ctx)
+	})
 }
 
 // drops deletes a namespace and waits for its end.
