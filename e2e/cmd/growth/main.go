@@ -7,7 +7,7 @@
 //
 // Each size has a cluster and a process of its own. It is measured when a few pods have
 // warmed it up, until it does nothing any more, and what it computes while nothing
-// happens is taken off. Of the smaller sizes the median of three counts. For each step to a larger size there is a line
+// happens is taken off. The sizes take turns, and of each the median of three counts. For each step to a larger size there is a line
 //
 //	RATIO growth-<what>-<size> <cost of this size / of the one before / (size / size before)> 1.15
 //
@@ -45,8 +45,8 @@ type options struct {
 	spillway       string
 	profiles       string
 	timeout        time.Duration
-	// rounds is how often each size but the largest is measured: less than a second of CPU
-	// is as much the machine's as the process's.
+	// rounds is how often each size is measured: a second of CPU is as much the machine's as
+	// the process's.
 	rounds int
 }
 
@@ -60,8 +60,8 @@ func main() {
 	flag.Func("policies", "numbers of policies, up to 1000 (default 10,100,1000)", sizes(&o.policies))
 	flag.StringVar(&o.spillway, "spillway", "", "the spillway to measure; empty: it is built")
 	flag.StringVar(&o.profiles, "profiles", "", "folder that receives a CPU profile of the webhook at each size; empty: none")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each size but the largest is measured; the median counts")
-	flag.DurationVar(&o.timeout, "timeout", 30*time.Minute, "how long all of it may take")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each size is measured; the median counts")
+	flag.DurationVar(&o.timeout, "timeout", time.Hour, "how long all of it may take")
 	file := flag.String("json", "", "file that receives the results; empty: none")
 	short := flag.Bool("short", false, "only pods, 250 and 1,000 of them")
 	flag.Parse()
@@ -94,24 +94,24 @@ func sizes(into *[]int) func(string) error {
 	}
 }
 
-// costs measures each size, the smallest first.
-func (g growing) costs(ctx context.Context, p rig.Programs, o options) (costs []cost, err error) {
+// costs measures each size, round by round: a machine that is slower for some minutes is
+// so for all sizes.
+func (g growing) costs(ctx context.Context, p rig.Programs, o options) ([]cost, error) {
 	sizes := g.sizes(o)
-	for i, size := range sizes {
-		rounds := o.rounds
-		if i == len(sizes)-1 {
-			rounds = 1
-		}
-		var measured []cost
-		for range rounds {
+	measured := make([][]cost, len(sizes))
+	for range o.rounds {
+		for i, size := range sizes {
 			c, err := g.measure(ctx, p, size, o)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %d: %w", g.name, size, err)
 			}
 			fmt.Fprintf(os.Stderr, "%s, %d: %.2f s of CPU in %.0f s, idle %.1f %%, settled after %.0f s\n", g.name, size, c.cpu.Seconds(), c.took.Seconds(), c.idle*100, c.settled.Seconds())
-			measured = append(measured, c)
+			measured[i] = append(measured[i], c)
 		}
-		costs = append(costs, median(measured))
+	}
+	costs := make([]cost, len(sizes))
+	for i := range costs {
+		costs[i] = median(measured[i])
 	}
 	return costs, nil
 }
