@@ -67,6 +67,12 @@ func (h *history) interrupted() *corev1.Pod {
 	return pod
 }
 
+// runsPair has that pod run, and the second of its index.
+func (h *history) runsPair() {
+	h.runs(h.interrupted(), below("sum-0-a", "d1", "u1"))
+	h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+}
+
 type change func(*corev1.Pod)
 
 func with(pod *corev1.Pod, changes ...change) *corev1.Pod {

@@ -236,9 +236,7 @@ func TestPods(t *testing.T) {
 		"pair-and-a-third": {
 			reason: "Of an index that has a pair, one more was started.",
 			tell: func(h *history) {
-				first := h.interrupted()
-				h.runs(first, below("sum-0-a", "d1", "u1"))
-				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+				h.runsPair()
 				h.runs(above("sum-0-c", "u3", ofIndex("0"), made(h.later())), below("sum-0-c", "d3", "u3"))
 			},
 			want: []string{"Completed: upstream shop/sum-0-a (u1), upstream shop/sum-0-b (u2), upstream shop/sum-0-c (u3)"},
@@ -246,9 +244,7 @@ func TestPods(t *testing.T) {
 		"pair-evicted": {
 			reason: "Not the controller ends one of a pair.",
 			tell: func(h *history) {
-				first := h.interrupted()
-				h.runs(first, below("sum-0-a", "d1", "u1"))
-				h.runs(above("sum-0-b", "u2", ofIndex("0"), made(h.later())), below("sum-0-b", "d2", "u2"))
+				h.runsPair()
 				h.sees("upstream", above("sum-0-b", "u2", ofIndex("0"), asked, evicted))
 			},
 			want: []string{"Lived: upstream shop/sum-0-b (u2)"},

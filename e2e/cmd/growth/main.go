@@ -7,7 +7,8 @@
 //
 // Each size has a cluster and a process of its own. It is measured when a few pods have
 // warmed it up, until it does nothing any more, and what it computes while nothing
-// happens is taken off. The sizes take turns, and of each the median of three counts. For each step to a larger size there is a line
+// happens is taken off. The sizes take turns, and of each the median of three counts. For
+// each step to a larger size there is a line
 //
 //	RATIO growth-<what>-<size> <cost of this size / of the one before / (size / size before)> 1.15
 //

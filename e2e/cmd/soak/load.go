@@ -90,9 +90,9 @@ func (l *load) churns(ctx context.Context) error {
 	goes, replaced := comes, comes
 	began, number := time.Now(), 0
 	for pause(ctx, step) {
-		elapsed, crowded := time.Since(began), l.crowded()
+		elapsed := time.Since(began)
 		for range comes.due(elapsed) {
-			if crowded || comes.done-goes.done > (lives+5)*l.half {
+			if l.crowded() || comes.done-goes.done > (lives+5)*l.half {
 				comes.couldNot()
 				continue
 			}
@@ -102,10 +102,6 @@ func (l *load) churns(ctx context.Context) error {
 		}
 		// Pods that came one after the other go so, from when the first is old.
 		for range goes.due(elapsed - lives*time.Second) {
-			if crowded {
-				goes.couldNot()
-				continue
-			}
 			pod, found := l.oldestBare()
 			if !found {
 				goes.couldNot()
@@ -113,7 +109,7 @@ func (l *load) churns(ctx context.Context) error {
 			}
 			requests.Go(func() error { return l.deletes(ctx, pod) })
 		}
-		l.replaces(ctx, &replaced, elapsed, crowded, &requests)
+		l.replaces(ctx, &replaced, elapsed, &requests)
 	}
 	l.notes(func(t *tally) { t.missed += comes.missed + goes.missed + replaced.missed })
 	return requests.Wait()
@@ -122,9 +118,17 @@ func (l *load) churns(ctx context.Context) error {
 // crowded says whether enough pods come and go.
 func (l *load) crowded() bool { return l.world.underWay() > crowd*2*l.half }
 
+// takes returns the oldest pod of a stream that runs, unless enough pods come and go.
+func (l *load) takes(from stream) (ref, bool) {
+	if l.crowded() {
+		return ref{}, false
+	}
+	return l.world.takes(from)
+}
+
 // replaces deletes pods of the Deployment, which creates others, unless it is scaled just
 // now, which has as many come and go.
-func (l *load) replaces(ctx context.Context, due *pace, elapsed time.Duration, crowded bool, requests *errgroup.Group) {
+func (l *load) replaces(ctx context.Context, due *pace, elapsed time.Duration, requests *errgroup.Group) {
 	l.mu.Lock()
 	steady, namespace := l.steady, l.current
 	l.mu.Unlock()
@@ -132,11 +136,7 @@ func (l *load) replaces(ctx context.Context, due *pace, elapsed time.Duration, c
 		if !steady {
 			continue
 		}
-		if crowded {
-			due.couldNot()
-			continue
-		}
-		pod, found := l.world.takes(stream{namespace, spreadApp})
+		pod, found := l.takes(stream{namespace, spreadApp})
 		if !found {
 			due.couldNot()
 			continue
@@ -200,7 +200,7 @@ func (l *load) oldestBare() (ref, bool) {
 	namespaces := l.bare
 	l.mu.Unlock()
 	for _, namespace := range namespaces {
-		if pod, found := l.world.takes(stream{namespace, bareApp}); found {
+		if pod, found := l.takes(stream{namespace, bareApp}); found {
 			return pod, true
 		}
 	}
