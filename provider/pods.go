@@ -31,8 +31,8 @@ func (v *virtualNode) addPods(ctx context.Context, recovery *pods.Recovery) erro
 	}
 	reconciler := &pods.Reconciler{
 		Node:       pods.Node{Rules: v.rules, InternalIP: v.opts.InternalIP, StrandedAfter: v.opts.StrandedAfter},
-		Upstream:   pods.Cluster{Client: v.up.GetClient(), Live: v.up.GetAPIReader(), Behind: v.informers.upstream.Doubt},
-		Downstream: pods.Cluster{Client: v.below.GetClient(), Live: v.live(), Behind: v.informers.downstream.Doubt},
+		Upstream:   pods.Cluster{Client: deleting{v.up.GetClient(), v.upstream.CoreV1()}, Live: v.up.GetAPIReader(), Behind: v.informers.upstream.Doubt},
+		Downstream: pods.Cluster{Client: deleting{v.below.GetClient(), v.downstream.CoreV1()}, Live: v.live(), Behind: v.informers.downstream.Doubt},
 		TooLarge:   tooLarge(ctx, v.below.GetCache(), v.opts.Policy),
 		Events:     v.up.GetEventRecorder(recorder),
 		Metrics:    metrics,
