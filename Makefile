@@ -159,7 +159,7 @@ fuzz: ## Run every fuzz target, FUZZTIME=30s each
 # Every suite prints its tables and RATIO lines, and keeps a report for make performance.
 measured = .cache/measured$(if $(BENCH_SHORT),-short)
 .PHONY: bench
-bench: playground ## The performance suite, with a RATIO line for each limit; BENCH_SHORT=1 takes minutes rather than half an hour
+bench: playground ## The performance suite, with a RATIO line for each limit; BENCH_SHORT=1 takes minutes rather than an hour
 	@mkdir -p $(measured)
 	go test -run '^$$' -bench . -benchmem $(if $(BENCH_SHORT),-benchtime 5x) ./webhook/... ./provider/capacity | tee $(measured)/benchmarks.txt
 	cd e2e && go run ./cmd/admission $(if $(BENCH_SHORT),-short) -json ../$(measured)/admission.json

@@ -56,6 +56,9 @@ const (
 	startTimeout   = 2 * time.Minute
 	// profiled is how long a CPU profile is.
 	profiled = 5 * time.Second
+	// enough is how many pods are measured in all rounds with so many at a time, unless
+	// there would be fewer or more rounds than these: seconds are noisier than minutes.
+	enough, leastRounds, mostRounds = 7000, 3, 7
 	// shortPods is how many pods there are if it has to be quick.
 	shortPods = 200
 )
@@ -77,7 +80,7 @@ type options struct {
 func main() {
 	var o options
 	flag.Func("pods", "how many pods are created each time, with commas between several numbers (default 1000)", o.takePods)
-	flag.IntVar(&o.rounds, "rounds", 3, "how many times the bare client and the virtual node take turns")
+	flag.IntVar(&o.rounds, "rounds", 0, fmt.Sprintf("how many times the bare client and the virtual node take turns; 0: until %d pods are measured, %d to %d", enough, leastRounds, mostRounds))
 	flag.IntVar(&o.workers, "pod-workers", 0, "how many pods the virtual node works on at a time; 0: as many as by default")
 	flag.BoolVar(&o.whole, "whole", true, "measure the way through webhook and scheduler, too")
 	flag.BoolVar(&o.shared, "shared", false, "measure once more with all clusters on all cores")
@@ -100,6 +103,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:gocritic // stop only restores signal handling, which ends here anyway.
 	}
+}
+
+// turns is how many rounds there are with so many pods.
+func (o options) turns(pods int) int {
+	if o.rounds > 0 {
+		return o.rounds
+	}
+	return min(max(enough/pods, leastRounds), mostRounds)
 }
 
 func (o *options) takePods(list string) error {
@@ -177,10 +188,10 @@ func (s *stage) measure(ctx context.Context, o options, m *measured, profiles *p
 	base := load{client: upstream, pods: m.pods, processes: s.processes(), counters: counters{upstreamSide: upstream, downstreamSide: downstream}}
 	bare, bound, whole := base, base, base
 	bare.client, bound.node, whole.labels = downstream, virtualNode, map[string]string{"virtual-pod": "true"}
-	for i := range o.rounds {
-		bound.before, bound.loaded = nil, nil
+	for i := range o.turns(m.pods) {
+		bound.before, bound.loaded, bound.gone = nil, nil, nil
 		if i == 0 {
-			bound.before, bound.loaded = profiles.begin, profiles.end
+			bound.before, bound.loaded, bound.gone = profiles.begin, profiles.loaded, profiles.gone
 		}
 		err := errors.Join(add(ctx, &m.bare, bare, fmt.Sprintf("bare-%d", i)), add(ctx, &m.bound, bound, fmt.Sprintf("bound-%d", i)))
 		if err == nil && o.floor {

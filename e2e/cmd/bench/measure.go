@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,9 +29,9 @@ type load struct {
 	// processes are measured meanwhile, under these names, and counters are asked.
 	processes map[string]*playground.Process
 	counters  counters
-	// before and loaded, if set, are called before the first pod is created, and as
-	// soon as all are Running.
-	before, loaded func(context.Context) error
+	// before, loaded and gone, if set, are called before the first pod is created, as
+	// soon as all are Running, and when the last one is gone.
+	before, loaded, gone func(context.Context) error
 }
 
 // result is what was seen.
@@ -95,7 +96,7 @@ func measure(ctx context.Context, l load) (result, error) {
 	}
 	after, err := l.counters.count(ctx)
 	r.asked, r.askedToEnd = loaded.since(before), after.since(loaded)
-	return r, err
+	return r, errors.Join(err, call(ctx, l.gone))
 }
 
 func call(ctx context.Context, hook func(context.Context) error) error {

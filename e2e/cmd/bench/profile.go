@@ -41,21 +41,37 @@ func (p *profiler) arguments() []string {
 	return []string{"--profile-address=" + p.address}
 }
 
-// begin takes a profile of so many seconds of the CPU; it does not wait for that.
+// begin takes a profile of so many seconds of the CPU, while pods are created; it does
+// not wait for that.
 func (p *profiler) begin(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	go func() { p.cpu <- p.take(ctx, "cpu", "profile?seconds="+strconv.Itoa(int(profiled.Seconds()))) }()
+	p.start(ctx, "cpu")
 	return nil
 }
 
-// end takes profiles of what was allocated and is kept, and waits for that of the CPU.
-func (p *profiler) end(ctx context.Context) error {
+// loaded takes profiles of what was allocated and is kept, waits for that of the CPU,
+// and begins another of that, while pods are deleted.
+func (p *profiler) loaded(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	return errors.Join(p.take(ctx, "heap", "heap?gc=1"), p.take(ctx, "goroutines", "goroutine"), <-p.cpu)
+	err := errors.Join(p.take(ctx, "heap", "heap?gc=1"), p.take(ctx, "goroutines", "goroutine"), <-p.cpu)
+	p.start(ctx, "cpu-deletion")
+	return err
+}
+
+// gone waits for the profile of the CPU.
+func (p *profiler) gone(context.Context) error {
+	if p == nil {
+		return nil
+	}
+	return <-p.cpu
+}
+
+func (p *profiler) start(ctx context.Context, name string) {
+	go func() { p.cpu <- p.take(ctx, name, "profile?seconds="+strconv.Itoa(int(profiled.Seconds()))) }()
 }
 
 func (p *profiler) take(ctx context.Context, name, path string) error {
