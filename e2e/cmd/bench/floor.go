@@ -58,7 +58,7 @@ func (s *stage) measureFloor(ctx context.Context, m *measured, l load, name stri
 	if err != nil {
 		return err
 	}
-	l.node, l.before, l.loaded, l.gone = floorNode, nil, nil, nil
+	l.node, l.profiles = floorNode, nil
 	return errors.Join(add(ctx, &m.floor, l, name), stop())
 }
 

@@ -189,9 +189,9 @@ func (s *stage) measure(ctx context.Context, o options, m *measured, profiles *p
 	bare, bound, whole := base, base, base
 	bare.client, bound.node, whole.labels = downstream, virtualNode, map[string]string{"virtual-pod": "true"}
 	for i := range o.turns(m.pods) {
-		bound.before, bound.loaded, bound.gone = nil, nil, nil
+		bound.profiles = nil
 		if i == 0 {
-			bound.before, bound.loaded, bound.gone = profiles.begin, profiles.loaded, profiles.gone
+			bound.profiles = profiles
 		}
 		err := errors.Join(add(ctx, &m.bare, bare, fmt.Sprintf("bare-%d", i)), add(ctx, &m.bound, bound, fmt.Sprintf("bound-%d", i)))
 		if err == nil && o.floor {

@@ -29,9 +29,8 @@ type load struct {
 	// processes are measured meanwhile, under these names, and counters are asked.
 	processes map[string]*playground.Process
 	counters  counters
-	// before, loaded and gone, if set, are called before the first pod is created, as
-	// soon as all are Running, and when the last one is gone.
-	before, loaded, gone func(context.Context) error
+	// profiles are taken meanwhile; nil takes none.
+	profiles *profiler
 }
 
 // result is what was seen.
@@ -73,9 +72,7 @@ func measure(ctx context.Context, l load) (result, error) {
 		return result{}, err
 	}
 	defer stop()
-	if err := call(ctx, l.before); err != nil {
-		return result{}, err
-	}
+	l.profiles.begin(ctx)
 	before, err := l.counters.count(ctx)
 	if err != nil {
 		return result{}, err
@@ -88,7 +85,7 @@ func measure(ctx context.Context, l load) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	if err := call(ctx, l.loaded); err != nil {
+	if err := l.profiles.loaded(ctx); err != nil {
 		return result{}, err
 	}
 	if err := l.end(ctx, notes, &r); err != nil {
@@ -96,14 +93,7 @@ func measure(ctx context.Context, l load) (result, error) {
 	}
 	after, err := l.counters.count(ctx)
 	r.asked, r.askedToEnd = loaded.since(before), after.since(loaded)
-	return r, errors.Join(err, call(ctx, l.gone))
-}
-
-func call(ctx context.Context, hook func(context.Context) error) error {
-	if hook == nil {
-		return nil
-	}
-	return hook(ctx)
+	return r, errors.Join(err, l.profiles.gone())
 }
 
 // run creates the pods and waits until they are Running.

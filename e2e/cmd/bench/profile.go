@@ -43,12 +43,10 @@ func (p *profiler) arguments() []string {
 
 // begin takes a profile of so many seconds of the CPU, while pods are created; it does
 // not wait for that.
-func (p *profiler) begin(ctx context.Context) error {
-	if p == nil {
-		return nil
+func (p *profiler) begin(ctx context.Context) {
+	if p != nil {
+		p.start(ctx, "cpu")
 	}
-	p.start(ctx, "cpu")
-	return nil
 }
 
 // loaded takes profiles of what was allocated and is kept, waits for that of the CPU,
@@ -63,7 +61,7 @@ func (p *profiler) loaded(ctx context.Context) error {
 }
 
 // gone waits for the profile of the CPU.
-func (p *profiler) gone(context.Context) error {
+func (p *profiler) gone() error {
 	if p == nil {
 		return nil
 	}
