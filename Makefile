@@ -8,6 +8,9 @@ SHELL     := /bin/bash
 
 tools   := .cache/bin
 modules := . e2e $(wildcard e2e/components/*/) hack/tools hack/tools/controller-gen
+# grpcnotrace: with gRPC's pages of traces, which nobody serves, come templates, and with
+# those a third of the program that nobody calls. docs/decisions/0042 tells why.
+tags    := grpcnotrace
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 # Packages that are tested without the race detector, see test-unit.
@@ -44,7 +47,7 @@ help: ## This list
 
 .PHONY: build
 build: ## Build bin/spillway, and kubectl's plugin bin/kubectl-spillway, a link to it
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/spillway ./cmd/spillway
+	CGO_ENABLED=0 go build -trimpath -tags $(tags) -ldflags '-X main.version=$(version)' -o bin/spillway ./cmd/spillway
 	ln -sf spillway bin/kubectl-spillway
 
 # -buildvcs and -w: the image tells of which commit it is, and leaves out what only
@@ -52,7 +55,7 @@ build: ## Build bin/spillway, and kubectl's plugin bin/kubectl-spillway, a link 
 .PHONY: image
 image: ## An image as an archive in bin/, and its SBOM, without an engine; IMAGE=name PLATFORMS=linux/amd64,linux/arm64
 	@for platform in $$(tr ',' ' ' <<<'$(PLATFORMS)'); do \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -buildvcs=auto -trimpath \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -buildvcs=auto -trimpath -tags $(tags) \
 			-ldflags '-w -X main.version=$(version)' -o bin/$$platform/spillway ./cmd/spillway; \
 	done
 	@mkdir -p $(tools) && cd e2e && go build -o ../$(tools)/image ./cmd/image

@@ -106,26 +106,6 @@ func Components(ctx context.Context, options Options) (Paths, error) {
 	}, nil
 }
 
-// Spillway builds the product's own program from the checkout as it is now and
-// returns its path.
-func Spillway(ctx context.Context, options Options) (string, error) {
-	o, err := options.withDefaults()
-	if err != nil {
-		return "", err
-	}
-	release, err := lock(ctx, o.Dir, o.Out)
-	if err != nil {
-		return "", err
-	}
-	defer release()
-
-	p := program{name: "spillway", folder: o.Root, pkg: "./cmd/spillway"}
-	if err := p.build(ctx, o); err != nil {
-		return "", err
-	}
-	return filepath.Join(o.Dir, p.name), nil
-}
-
 // Root returns the checkout's top folder: the nearest one above the working
 // directory that holds the product's go.mod.
 func Root() (string, error) {

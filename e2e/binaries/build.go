@@ -26,6 +26,8 @@ type program struct {
 	// folder holds the go.mod to build in; pkg is the package to build there.
 	folder, pkg string
 	ldflags     string
+	// tags are Go's build tags, with commas.
+	tags string
 	// test says that it is the tests of pkg.
 	test bool
 	// static says that it needs nothing else on the machine it runs on.
@@ -50,6 +52,9 @@ func (p program) build(ctx context.Context, o Options) error {
 	args = append(args, "-mod=readonly", "-o", partial)
 	if p.ldflags != "" {
 		args = append(args, "-ldflags", p.ldflags)
+	}
+	if p.tags != "" {
+		args = append(args, "-tags", p.tags)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, p.pkg)...)
 	cmd.Dir = p.folder

@@ -30,6 +30,9 @@ func (c component) stamp(toolchain string) (string, error) {
 	if c.test || c.static {
 		_, _ = fmt.Fprintf(sum, "test %t, static %t\n", c.test, c.static)
 	}
+	if c.tags != "" {
+		_, _ = fmt.Fprintf(sum, "tags %s\n", c.tags)
+	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 

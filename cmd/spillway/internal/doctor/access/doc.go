@@ -2,11 +2,11 @@
 // Spillway's processes run as, downstream of whom a virtual node is there.
 //
 //	roles.go    what a virtual node needs downstream, to be applied there   pure
-//	chart.go    what the chart grants upstream                              pure
+//	granted.go  what the chart grants upstream, rendered by a test          pure
 //	rules.go    a role as questions, one for each right                     pure
 //	gather.go   asks the API servers' authorizers
 //	judge.go    what it means that a right is missing                       pure
 //
-// The roles are those of the chart's own files; there is no second list. It refuses
-// to grant anything.
+// The roles are those of the chart's own files, which a test renders; nobody keeps a
+// second list. It refuses to grant anything.
 package access
