@@ -10,7 +10,7 @@ import (
 // granted holds the chart's roles for both components, rendered with names that stand
 // for the installation's. They are rendered by TestGranted, and not here: a program
 // that executes a text/template keeps every exported method of every type it knows,
-// since a template may name it, and is larger by half. See docs/decisions/0042.
+// since a template may name it, and is larger by two fifths. See docs/decisions/0042.
 //
 //go:embed granted
 var granted embed.FS
