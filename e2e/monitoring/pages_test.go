@@ -110,7 +110,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestPictures: the page shows every panel, as it was drawn, and there are no others but those that what it costs is drawn with.
+// TestPictures: the page shows every panel, as it was drawn, and there are no other
+// pictures but those of docs/performance.md.
 func TestPictures(t *testing.T) {
 	text, costs := page(t, "monitoring.md"), page(t, "performance.md")
 	there := map[string]bool{}

@@ -89,34 +89,33 @@ func TestOnePodTriesAgain(t *testing.T) {
 	s := tell(t, nil)
 	s.hasNode("tiny-1", "32", "0")
 	upstream, _ := s.watches(s.upstream)
-	inCommon := func() int { return upstream.sawSubsets(func(*corev1.Pod) bool { return true })["common"] }
-	inB := func() int { return upstream.sawSubsets(func(*corev1.Pod) bool { return true })["b"] }
+	putInto := func(subset string) int { return upstream.sawSubsets(func(*corev1.Pod) bool { return true })[subset] }
 
 	s.spreads(fmt.Sprintf(commonFirst, "Deployment", "tiny"))
 	s.applies(workload("apps/v1", "Deployment", 3, "web:1"))
 	s.moves(distribution{"b on east": 3})
-	tried, moved := inCommon(), time.Now()
+	tried, moved := putInto("common"), time.Now()
 
 	s.scales("Deployment", 4)
 	s.isSpread("web:1", distribution{"b on east": 4})
-	if now := inCommon(); now != tried {
+	if now := putInto("common"); now != tried {
 		t.Errorf("%d pods were put into common before the backoff was over", now-tried)
 	}
 	s.eventually("common may be tried again", func(context.Context) error { return s.schedulable("common", "Unknown") })
 	t.Logf("that was %.1f s after all pods had moved", time.Since(moved).Seconds())
 	// There is room only when all have their subset: once the one pod has found some,
 	// the others may follow it.
-	before := inB()
+	before := putInto("b")
 	s.scales("Deployment", 8)
 	s.eventually("the other three are put into b", func(context.Context) error {
-		if now := inB(); now != before+3 {
+		if now := putInto("b"); now != before+3 {
 			return fmt.Errorf("%d pods were put into b, want 3", now-before)
 		}
 		return nil
 	})
 	s.hasNode("tiny-2", "32", "10")
 	s.isSpread("web:1", distribution{"common on tiny": 1, "b on east": 7})
-	if now := inCommon(); now != tried+1 {
+	if now := putInto("common"); now != tried+1 {
 		t.Errorf("%d pods tried common after the backoff, want one", now-tried)
 	}
 	s.eventually("common can schedule pods again", func(context.Context) error { return s.schedulable("common", "True") })
