@@ -13,15 +13,18 @@ import (
 // after the program that started the cluster, in a file of its own.
 const AuditVariable = "SPILLWAY_AUDIT"
 
-// auditPolicy has an API server log each request of Spillway's processes, also of
-// those that a chart has installed, before its client has the answer. A request that
-// takes long is logged when it begins too: if the server is killed, that is all there
-// is of it.
+// auditPolicy begins an audit policy. A request that takes long is logged when it begins
+// too: if the server is killed, that is all there is of it.
 const auditPolicy = `
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+`
+
+// auditSpillway has an API server log each request of Spillway's processes, also of
+// those that a chart has installed, before its client has the answer.
+const auditSpillway = `
 - level: Metadata
   userGroups: ["` + webhookGroup + `", "` + nodeGroup + `", "` + downstreamGroup + `", "system:serviceaccounts:` + spillwayNamespace + `"]
 `
@@ -46,7 +49,7 @@ func (c *Cluster) prepareAudit(rules string) (err error) {
 		return fmt.Errorf("cannot make an audit log: %w", err)
 	}
 	c.auditLog = log.Name()
-	if err := errors.Join(log.Close(), os.WriteFile(c.auditPolicyFile(), []byte(auditPolicy+rules), 0o600)); err != nil {
+	if err := errors.Join(log.Close(), os.WriteFile(c.auditPolicyFile(), []byte(auditPolicy+rules+auditSpillway), 0o600)); err != nil {
 		return fmt.Errorf("cannot write the audit policy: %w", err)
 	}
 	return nil

@@ -52,8 +52,9 @@ type Options struct {
 	// all users of this machine; a ClusterExec would give them kwok's rights.
 	KubeletAPI string
 	// Audit are rules of an audit policy, as YAML: what there is in AuditLog beside the
-	// requests of Spillway's processes. If it is empty there is an audit log only where
-	// AuditVariable asks for it.
+	// requests of Spillway's processes, and how much of those that they are about. The
+	// first rule about a request counts, so none may leave Spillway's out. If it is empty
+	// there is an audit log only where AuditVariable asks for it.
 	Audit string
 	// Cores are those of the machine on which all of the cluster's processes run, which
 	// they share with whoever else is there; none are all.

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// auditNothing asks for an audit log of no more than what Spillway's processes do.
-const auditNothing = "- level: None\n"
+// auditNothing asks for an audit log of no more than what Spillway's processes do, with
+// a rule about nobody else.
+const auditNothing = `- {level: None, users: ["system:anonymous"]}` + "\n"
 
 // write is what an audit log says of a request.
 type write struct {

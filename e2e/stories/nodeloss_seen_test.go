@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -25,18 +27,40 @@ type entry struct {
 	User                     struct{ Username string }
 	ObjectRef                struct{ Namespace, Resource, Subresource, Name string }
 	RequestReceivedTimestamp time.Time
+	// ResponseObject is what a node is after a write to its status.
+	ResponseObject *corev1.Node
 }
 
 // tells says whether somebody may watch what was written; the log also has what virtual
-// nodes read, and their heartbeats.
+// nodes read, and their leases.
 func (e entry) tells() bool {
 	return slices.Contains([]string{"create", "update", "patch", "delete"}, e.Verb) &&
 		slices.Contains([]string{"pods", "events", "nodes"}, e.ObjectRef.Resource)
 }
 
-// written returns what anybody wrote since then to the node, and in the namespaces
-// of the story. What is about its newcomers is counted only.
-func (s *lossStory) written(since time.Time) (newcomers int, others []entry) {
+// isHeartbeatOf says whether the write left the node as it was, but for the time at which
+// it last said so. Virtual nodes write such once a minute, whatever happens.
+func (e entry) isHeartbeatOf(was *corev1.Node) bool {
+	return e.ResponseObject != nil && equality.Semantic.DeepEqual(timeless(e.ResponseObject), timeless(was))
+}
+
+// timeless returns what a node says of itself, without when it said so.
+func timeless(node *corev1.Node) *corev1.Node {
+	said := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Labels: node.Labels, Annotations: maps.Clone(node.Annotations)},
+		Spec:       node.Spec, Status: *node.Status.DeepCopy(),
+	}
+	for i := range said.Status.Conditions {
+		said.Status.Conditions[i].LastHeartbeatTime = metav1.Time{}
+	}
+	// Virtual Kubelet writes down what it wrote, with the time.
+	delete(said.Annotations, "virtual-kubelet.io/last-applied-node-status")
+	return said
+}
+
+// written returns what anybody wrote since then to the node, which was so, and in the
+// namespaces of the story. What is about its newcomers is counted only.
+func (s *lossStory) written(since time.Time, was *corev1.Node) (newcomers int, others []entry) {
 	s.Helper()
 	file, err := os.Open(s.on.upstream.AuditLog())
 	s.must("open the audit log", err)
@@ -48,7 +72,7 @@ func (s *lossStory) written(since time.Time) (newcomers int, others []entry) {
 		s.must("read the audit log", json.Unmarshal(lines.Bytes(), &e))
 		ours := e.ObjectRef.Resource == "nodes" && e.ObjectRef.Name == s.name || e.ObjectRef.Namespace == s.namespace || e.ObjectRef.Namespace == s.staying
 		switch {
-		case !ours || !e.tells() || !e.RequestReceivedTimestamp.After(since):
+		case !ours || !e.tells() || !e.RequestReceivedTimestamp.After(since) || e.isHeartbeatOf(was):
 		case strings.HasPrefix(e.ObjectRef.Name, "newcomer-"), e.ObjectRef.Resource == "pods" && e.Verb == "create":
 			newcomers++
 		default:

@@ -12,12 +12,17 @@ import (
 	"github.com/spillway-io/spillway/e2e/playground"
 )
 
-// lossAudit has the API server log who writes events, nodes and what pods are.
+// lossAudit has the API server log who writes events, nodes and what pods are, and what
+// a node then says.
 const lossAudit = `
+- level: RequestResponse
+  verbs: [update, patch]
+  resources:
+  - {group: "", resources: [nodes/status]}
 - level: Metadata
   verbs: [create, update, patch, delete]
   resources:
-  - {group: "", resources: [pods, pods/status, events, nodes, nodes/status]}
+  - {group: "", resources: [pods, pods/status, events, nodes]}
   - {group: events.k8s.io, resources: [events]}
 `
 

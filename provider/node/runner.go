@@ -24,9 +24,11 @@ import (
 )
 
 const (
-	// leaseSeconds, pingTimeout and statusInterval are what kubelets use.
-	leaseSeconds   = 40
-	pingTimeout    = 5 * time.Second
+	// leaseSeconds is what kubelets use.
+	leaseSeconds = 40
+	pingTimeout  = 5 * time.Second
+	// statusInterval is the time after which the Node's status is written although it
+	// says nothing new: a Node that was deleted or changed by hand is right again by then.
 	statusInterval = time.Minute
 	// requestTimeout bounds the reading of the Node, and its creation.
 	requestTimeout = 10 * time.Second
