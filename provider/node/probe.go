@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,7 +67,11 @@ func (p prober) probe(ctx context.Context) verdict {
 		return verdict{err: &notClaimedError{err}, cluster: cluster}
 	}
 	info, err := p.serverVersion(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		// It has gone silent since it said that it is ready.
+		return verdict{err: err, cluster: cluster}
+	case err != nil:
 		// It is ready; that it does not tell its version changes nothing.
 		logf.FromContext(ctx).Error(err, "Downstream version unknown")
 	}

@@ -19,6 +19,8 @@ import (
 type slowness struct {
 	takes   atomic.Int64 // a time.Duration
 	refuses atomic.Bool
+	// dies: nothing is answered any more from the next question for the version on.
+	dies atomic.Bool
 	// unclaimed: nothing may be written there.
 	unclaimed atomic.Bool
 }
@@ -26,6 +28,9 @@ type slowness struct {
 func (s *slowness) RoundTrip(request *http.Request) (*http.Response, error) {
 	if s.refuses.Load() {
 		return nil, errors.New("connection refused")
+	}
+	if s.dies.Load() && request.URL.Path == "/version" {
+		s.takes.Store(int64(time.Hour))
 	}
 	timer := time.NewTimer(time.Duration(s.takes.Load()))
 	defer timer.Stop()
@@ -54,6 +59,10 @@ func TestProberClocks(t *testing.T) {
 	}{
 		"slow":  {reason: "5 s for every request is slow, not away.", worsen: func(s *slowness) { s.takes.Store(int64(5 * time.Second)) }},
 		"hangs": {reason: "Nobody says anything.", worsen: func(s *slowness) { s.takes.Store(int64(time.Hour)) }, from: 30 * time.Second, to: 45 * time.Second, back: 12 * time.Second},
+		"hangs after an answer": {
+			reason: "It said that it is ready, and nothing after that.", worsen: func(s *slowness) { s.dies.Store(true) },
+			from: 30 * time.Second, to: 45 * time.Second, back: 12 * time.Second,
+		},
 		"claimed by others": {
 			reason: "It answers everything, and a pod would wait for ever.", worsen: func(s *slowness) { s.unclaimed.Store(true) },
 			from: 20 * time.Second, to: 32 * time.Second, back: 2 * time.Second,
@@ -85,6 +94,7 @@ func TestProberClocks(t *testing.T) {
 				if took := time.Since(began); took < tc.from || took > tc.to {
 					t.Errorf("%s\nNotReady after %s, want %s to %s", tc.reason, took, tc.from, tc.to)
 				}
+				server.dies.Store(false)
 				server.takes.Store(0)
 				server.refuses.Store(false)
 				server.unclaimed.Store(false)
