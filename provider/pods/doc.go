@@ -27,6 +27,7 @@
 //	terminating  being deleted                ours                       delete it, at most as slowly; mirror
 //	finish       being deleted                none (confirmed), foreign  [Failed]; delete upstream at once
 //	ended        Succeeded or Failed          ours, still running        delete it (confirmed)
+//	mirror       Succeeded or Failed          ours, ended alike          mirror status
 //	nothing      Succeeded or Failed          otherwise                  none
 //	stranded     live, may move (confirmed)   ours, its end overdue      delete upstream, as slowly as
 //	                                          (confirmed)                it likes; wait

@@ -89,10 +89,15 @@ func (w World) finish() Action {
 }
 
 // end stops a downstream pod whose upstream pod is over, as a kubelet stops the
-// containers of a pod whose phase is final.
-func (w World) end() Action {
+// containers of a pod whose phase is final. One that ended in the same way may still
+// get a better word about its end.
+func (w World) end(node Node) Action {
 	switch {
-	case translate.Finished(w.Downstream) || w.Downstream.DeletionTimestamp != nil:
+	case w.Downstream.DeletionTimestamp != nil:
+		return Action{Row: RowNothing}
+	case w.Downstream.Status.Phase == w.Upstream.Status.Phase:
+		return w.mirrored(node)
+	case translate.Finished(w.Downstream):
 		return Action{Row: RowNothing}
 	case !w.DownstreamLive:
 		return Action{Row: RowEnded, Confirm: Downstream}

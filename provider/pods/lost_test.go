@@ -61,13 +61,16 @@ func TestEvictedByKubelet(t *testing.T) {
 		t.Fatalf("Plan() = %+v, want the status of the downstream pod", got)
 	}
 	up.Status = *got.Status
-	for reason, w := range map[string]World{
-		"told once":               {Upstream: up, Downstream: down},
-		"its removal is no news":  {Upstream: up, UpstreamLive: true, DownstreamLive: true},
-		"nor is a foreign pod":    {Upstream: up, Downstream: foreign(), UpstreamLive: true, DownstreamLive: true},
-		"nor that it is deleting": {Upstream: up, Downstream: twin(started, bound, phase(corev1.PodFailed), deleting(0))},
+	for reason, then := range map[string]struct {
+		world World
+		row   Row
+	}{
+		"told once":               {World{Upstream: up, Downstream: down}, RowMirror},
+		"its removal is no news":  {World{Upstream: up, UpstreamLive: true, DownstreamLive: true}, RowNothing},
+		"nor is a foreign pod":    {World{Upstream: up, Downstream: foreign(), UpstreamLive: true, DownstreamLive: true}, RowNothing},
+		"nor that it is deleting": {World{Upstream: up, Downstream: twin(started, bound, phase(corev1.PodFailed), deleting(0))}, RowNothing},
 	} {
-		if diff := cmp.Diff(plan{Row: RowNothing}, summary(Plan(w, testNode()))); diff != "" {
+		if diff := cmp.Diff(plan{Row: then.row}, summary(Plan(then.world, testNode()))); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", reason, diff)
 		}
 	}

@@ -160,7 +160,7 @@ func Plan(w World, node Node) Action {
 	case up.DeletionTimestamp != nil:
 		return w.finish()
 	case translate.Finished(up) && ours:
-		return w.end()
+		return w.end(node)
 	case translate.Finished(up):
 		return Action{Row: RowNothing}
 	case ours && w.stranded(node):

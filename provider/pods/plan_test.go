@@ -188,6 +188,21 @@ func rowsOfRunningPods() map[string]planCase {
 		"ended-both": {
 			reason: "a downstream pod that ended stays for its logs",
 			world:  World{Upstream: upstream(phase(corev1.PodSucceeded)), Downstream: twin(phase(corev1.PodSucceeded))},
+			want:   plan{Row: RowMirror},
+		},
+		"ended-both-late-news": {
+			reason: "what a kubelet says after the end, such as when it really was, goes upstream, too",
+			world:  World{Upstream: upstream(phase(corev1.PodSucceeded)), Downstream: twin(phase(corev1.PodSucceeded), started, bound)},
+			want:   plan{Row: RowMirror, Phase: corev1.PodSucceeded, Annotation: "n1"},
+		},
+		"ended-both-differently": {
+			reason: "a phase that is final stays, whatever is said later",
+			world:  World{Upstream: upstream(phase(corev1.PodFailed)), Downstream: twin(phase(corev1.PodSucceeded), started, bound)},
+			want:   plan{Row: RowNothing},
+		},
+		"ended-both-deleting": {
+			reason: "what is being deleted downstream says nothing new",
+			world:  World{Upstream: upstream(phase(corev1.PodFailed)), Downstream: twin(phase(corev1.PodFailed), started, bound, deleting(0))},
 			want:   plan{Row: RowNothing},
 		},
 		"ended-upstream-only-unconfirmed": {
