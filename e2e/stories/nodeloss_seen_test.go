@@ -27,8 +27,8 @@ type entry struct {
 	User                     struct{ Username string }
 	ObjectRef                struct{ Namespace, Resource, Subresource, Name string }
 	RequestReceivedTimestamp time.Time
-	// ResponseObject is what a node is after a write to its status.
-	ResponseObject *corev1.Node
+	// ResponseObject is what a node is after a write to its status, or why it is not.
+	ResponseObject json.RawMessage
 }
 
 // tells says whether somebody may watch what was written; the log also has what virtual
@@ -41,7 +41,8 @@ func (e entry) tells() bool {
 // isHeartbeatOf says whether the write left the node as it was, but for the time at which
 // it last said so. Virtual nodes write such once a minute, whatever happens.
 func (e entry) isHeartbeatOf(was *corev1.Node) bool {
-	return e.ResponseObject != nil && equality.Semantic.DeepEqual(timeless(e.ResponseObject), timeless(was))
+	is := &corev1.Node{}
+	return json.Unmarshal(e.ResponseObject, is) == nil && equality.Semantic.DeepEqual(timeless(is), timeless(was))
 }
 
 // timeless returns what a node says of itself, without when it said so.
