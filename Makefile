@@ -90,7 +90,7 @@ test-unit: c-compiler
 # into collecting pods that were just thrown.
 .PHONY: test-laws
 test-laws:
-	@echo "The laws over $(LAW_PODS) pods, some minutes."
+	@echo "The laws over $(LAW_PODS) pods, a minute or two."
 	GOGC=400 SPILLWAY_LAW_PODS=$(LAW_PODS) go test -count=1 -timeout 30m -v -run '^TestLaws' ./webhook
 
 # Apart from the tests, so that a first build, which takes minutes, is seen.
@@ -104,12 +104,13 @@ playground:
 # cannot keep. Pages come by themselves, too: with more clusters beside theirs,
 # processes would need more inotify instances than Linux gives a user, 128, of which a
 # cluster takes ten.
+audited = cd e2e && SPILLWAY_AUDIT=$(CURDIR)/.cache/audit go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)')
 .PHONY: e2e
 e2e: ## Stories on real control planes only, and roles exactly as wide as they need; RUN=regexp chooses, and tells more
 	@rm -rf .cache/left-out .cache/audit
-	cd e2e && SPILLWAY_AUDIT=$(CURDIR)/.cache/audit go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./stories
-	cd e2e && SPILLWAY_AUDIT=$(CURDIR)/.cache/audit go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') $$(go list ./... | grep -vE '/(stories|docs)$$')
-	cd e2e && SPILLWAY_AUDIT=$(CURDIR)/.cache/audit go test -count=1 -timeout 30m $(if $(RUN),-v -run '$(RUN)') ./docs
+	$(audited) ./stories
+	$(audited) $$(go list ./... | grep -vE '/(stories|docs)$$')
+	$(audited) ./docs
 	@hack/left-out
 	@cd e2e && go run ./cmd/access $(if $(RUN),-partial) ../.cache/audit
 
