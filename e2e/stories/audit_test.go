@@ -16,15 +16,18 @@ import (
 // a rule about nobody else.
 const auditNothing = `- {level: None, users: ["system:anonymous"]}` + "\n"
 
-// write is what an audit log says of a request.
-type write struct {
-	Verb       string
-	RequestURI string
-	ObjectRef  struct{ Namespace, Resource, Subresource string }
+// entry is what an audit log says of a request.
+type entry struct {
+	Verb, RequestURI         string
+	User                     struct{ Username string }
+	ObjectRef                struct{ Namespace, Resource, Subresource, Name string }
+	RequestReceivedTimestamp time.Time
+	// ResponseObject is the answer, where the rules ask for it.
+	ResponseObject json.RawMessage
 }
 
-// writes returns what webhooks wrote in the story's namespace.
-func (s *story) writes(log string) (all []write) {
+// audited returns what an audit log says of requests that write.
+func (s *story) audited(log string) (all []entry) {
 	s.Helper()
 	file, err := os.Open(log)
 	s.must("open the audit log", err)
@@ -32,14 +35,20 @@ func (s *story) writes(log string) (all []write) {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var entry write
-		s.must("read the audit log", json.Unmarshal(lines.Bytes(), &entry))
-		if entry.ObjectRef.Namespace == s.namespace && slices.Contains([]string{"create", "update", "patch", "delete"}, entry.Verb) {
-			all = append(all, entry)
+		var e entry
+		s.must("read the audit log", json.Unmarshal(lines.Bytes(), &e))
+		if slices.Contains([]string{"create", "update", "patch", "delete"}, e.Verb) {
+			all = append(all, e)
 		}
 	}
 	s.must("read the audit log", lines.Err())
 	return all
+}
+
+// writes returns what webhooks wrote in the story's namespace.
+func (s *story) writes(log string) []entry {
+	s.Helper()
+	return slices.DeleteFunc(s.audited(log), func(e entry) bool { return e.ObjectRef.Namespace != s.namespace })
 }
 
 // samples sums the samples of a metric, in the text form of Prometheus, whose

@@ -1,13 +1,11 @@
 package stories
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -21,21 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// entry is what the audit log says of a write.
-type entry struct {
-	Verb, RequestURI         string
-	User                     struct{ Username string }
-	ObjectRef                struct{ Namespace, Resource, Subresource, Name string }
-	RequestReceivedTimestamp time.Time
-	// ResponseObject is what a node is after a write to its status, or why it is not.
-	ResponseObject json.RawMessage
-}
-
-// tells says whether somebody may watch what was written; the log also has what virtual
-// nodes read, and their leases.
+// tells says whether somebody may watch what was written; the log also has what becomes
+// of leases.
 func (e entry) tells() bool {
-	return slices.Contains([]string{"create", "update", "patch", "delete"}, e.Verb) &&
-		slices.Contains([]string{"pods", "events", "nodes"}, e.ObjectRef.Resource)
+	return slices.Contains([]string{"pods", "events", "nodes"}, e.ObjectRef.Resource)
 }
 
 // isHeartbeatOf says whether the write left the node as it was, but for the time at which
@@ -63,14 +50,7 @@ func timeless(node *corev1.Node) *corev1.Node {
 // namespaces of the story. What is about its newcomers is counted only.
 func (s *lossStory) written(since time.Time, was *corev1.Node) (newcomers int, others []entry) {
 	s.Helper()
-	file, err := os.Open(s.on.upstream.AuditLog())
-	s.must("open the audit log", err)
-	defer func() { s.must("close the audit log", file.Close()) }()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var e entry
-		s.must("read the audit log", json.Unmarshal(lines.Bytes(), &e))
+	for _, e := range s.audited(s.on.upstream.AuditLog()) {
 		ours := e.ObjectRef.Resource == "nodes" && e.ObjectRef.Name == s.name || e.ObjectRef.Namespace == s.namespace || e.ObjectRef.Namespace == s.staying
 		switch {
 		case !ours || !e.tells() || !e.RequestReceivedTimestamp.After(since) || e.isHeartbeatOf(was):
@@ -80,7 +60,6 @@ func (s *lossStory) written(since time.Time, was *corev1.Node) (newcomers int, o
 			others = append(others, e)
 		}
 	}
-	s.must("read the audit log", lines.Err())
 	return newcomers, others
 }
 
