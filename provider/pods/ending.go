@@ -93,11 +93,9 @@ func (w World) finish() Action {
 // get a better word about its end.
 func (w World) end(node Node) Action {
 	switch {
-	case w.Downstream.DeletionTimestamp != nil:
-		return Action{Row: RowNothing}
-	case w.Downstream.Status.Phase == w.Upstream.Status.Phase:
+	case w.Downstream.DeletionTimestamp == nil && w.Downstream.Status.Phase == w.Upstream.Status.Phase:
 		return w.mirrored(node)
-	case translate.Finished(w.Downstream):
+	case translate.Finished(w.Downstream) || w.Downstream.DeletionTimestamp != nil:
 		return Action{Row: RowNothing}
 	case !w.DownstreamLive:
 		return Action{Row: RowEnded, Confirm: Downstream}
